@@ -1,0 +1,54 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package identity says which prompt, tools and model produced a call.
+package identity
+
+// Attributes that the identity processor sets on spans. Their meaning is part
+// of the public contract (docs/attributes.md).
+const (
+	AttrPromptName             = "gen_ai.prompt.name"
+	AttrPromptVersion          = "gen_ai.prompt.version"
+	AttrPromptVariablePrefix   = "gen_ai.prompt.variable."
+	AttrPromptHash             = "spanloop.prompt.hash"
+	AttrPromptResolution       = "spanloop.prompt.resolution"
+	AttrPromptUnresolvedReason = "spanloop.prompt.unresolved_reason"
+	AttrPromptCandidates       = "spanloop.prompt.candidates"
+	AttrPromptLabel            = "spanloop.prompt.label"
+	AttrPromptPartials         = "spanloop.prompt.partials"
+	AttrToolVersions           = "spanloop.tool.versions"
+	AttrToolVersion            = "spanloop.tool.version"
+	AttrToolsetHash            = "spanloop.toolset.hash"
+	AttrToolsetCompleteness    = "spanloop.toolset.completeness"
+	AttrModelHash              = "spanloop.model.hash"
+	AttrParamsHash             = "spanloop.params.hash"
+	AttrVariantID              = "spanloop.variant.id"
+	AttrRequestDialect         = "spanloop.request.dialect"
+	AttrRequestSHA256          = "spanloop.request.sha256"
+	AttrRequestResidual        = "spanloop.request.residual"
+	AttrReplay                 = "spanloop.replay"
+)
+
+// Rungs of the resolution ladder, best first: the values of
+// spanloop.prompt.resolution.
+const (
+	RungExplicit    = "explicit"
+	RungLabel       = "label"
+	RungHash        = "hash"
+	RungTemplate    = "template"
+	RungFingerprint = "fingerprint"
+	RungAmbiguous   = "ambiguous"
+	RungNone        = "none"
+)
+
+// Reasons why a prompt is unresolved: the values of
+// spanloop.prompt.unresolved_reason.
+const (
+	ReasonNoContent      = "no_content"
+	ReasonNoMatch        = "no_match"
+	ReasonAmbiguous      = "ambiguous"
+	ReasonLabelUnknown   = "label_unknown"
+	ReasonVersionUnknown = "version_unknown"
+	ReasonPromptUnknown  = "prompt_unknown"
+	ReasonMalformed      = "malformed"
+)
