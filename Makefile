@@ -1,0 +1,100 @@
+# Spanloop. `make help` lists the targets.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+BIN := bin
+GO ?= go
+TOOL := $(GO) tool -modfile=internal/tools/go.mod
+LINT := $(GO) tool -modfile=internal/tools/lint/go.mod golangci-lint
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TEST_TIMEOUT ?= 15m
+FUZZTIME ?= 1m
+CRASHES ?= 20
+SEED ?= 1
+SOURCES := $(shell find cmd internal processor exporter examples -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+
+.PHONY: help build test demo vet lint fmt unit e2e conformance readers bench fuzz crash soak distribution-update tidy clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
+
+build: $(BIN)/otelcol-spanloop $(BIN)/spanloop ## the collector and the command
+
+# The distribution's go.mod and go.sum are committed, so that a build resolves
+# nothing: `go mod tidy` and `go mod download` would fetch DuckDB's libraries
+# for every platform.
+$(BIN)/otelcol-spanloop: builder-config.yaml distribution/go.mod distribution/go.sum $(SOURCES)
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(TOOL) builder --config builder-config.yaml --skip-get-modules --ldflags "-s -w"
+	@mv distribution/otelcol-spanloop $@
+
+$(BIN)/spanloop: $(SOURCES)
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/spanloop
+
+$(BIN)/example-%: $(SOURCES)
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -o $@ ./examples/$*
+
+demo: build $(BIN)/example-provider $(BIN)/example-agent $(BIN)/example-demo ## the whole loop on real traffic, with its findings
+	$(BIN)/example-demo --bin $(BIN) --seed $(SEED)
+
+test: build vet lint unit e2e ## everything that needs no other material: build, vet, lint, unit with the race detector, end to end
+
+vet: ## go vet
+	$(GO) vet ./...
+	$(GO) vet -tags "e2e conformance" ./...
+
+lint: ## golangci-lint
+	$(LINT) run ./...
+
+fmt: ## gofumpt and import order
+	$(LINT) fmt ./...
+
+unit: ## unit tests under the race detector
+	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+
+e2e: build ## the built collector, fed over OTLP
+	$(GO) test -tags e2e -count 1 -timeout $(TEST_TIMEOUT) ./e2e/...
+
+conformance: build ## every part against ../shared, one figure a set
+	@if [ -d "$${SPANLOOP_SHARED:-../shared}" ]; then \
+	  SPANLOOP_SHARED="$$(cd "$${SPANLOOP_SHARED:-../shared}" && pwd)" SPANLOOP_READER="$$($(MAKE) -s reader)" \
+	    $(GO) test -tags "e2e conformance" -run Conformance -count 1 -timeout 40m ./... 2>&1 | { grep -vE '(no test files|\[no tests to run\])$$' || true; }; \
+	else echo "conformance: no ../shared beside the checkout (set SPANLOOP_SHARED): nothing compared"; fi
+
+# An independent DuckDB: Python's package in a virtual environment of its own.
+.PHONY: reader
+reader:
+	@[ -x build/reader/bin/python ] && build/reader/bin/python -c 'import duckdb' 2>/dev/null || \
+	  { command -v python3 >/dev/null && python3 -m venv build/reader >&2 && build/reader/bin/pip install -q duckdb==1.4.1 >&2; }
+	@echo "$(CURDIR)/build/reader/bin/python"
+
+bench: build ## speed and size, with ratios to contrib's file exporter
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./processor/... ./exporter/...
+	cd bench && $(GO) run ./encode
+	cd bench && $(GO) run ./collector -bin ../$(BIN)/otelcol-spanloop
+
+fuzz: ## every fuzz test for FUZZTIME each
+	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | cut -c6- | sort -u); do \
+	    echo "fuzz: $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+crash: build ## kill -9 under load, CRASHES times: acknowledged = present
+	SPANLOOP_CRASHES=$(CRASHES) $(GO) test -tags e2e -run TestCrash -v -count 1 -timeout 60m ./e2e/...
+
+soak: build ## full speed for SOAK: rows in = rows out, memory and open files flat
+	SPANLOOP_SOAK=$(or $(SOAK),5m) $(GO) test -tags e2e -run TestSoak -v -count 1 -timeout 2h ./e2e/...
+
+distribution-update: ## resolve the distribution's go.mod again after a change of pins
+	CGO_ENABLED=0 $(TOOL) builder --config builder-config.yaml --skip-compilation
+
+tidy: ## go mod tidy in every module
+	$(GO) mod tidy
+	cd internal/tools && $(GO) mod tidy
+	cd internal/tools/lint && $(GO) mod tidy
+	cd bench && $(GO) mod tidy
+
+clean: ## remove what was built
+	rm -rf $(BIN) build distribution/*.go
