@@ -15,6 +15,7 @@ import (
 	_ "github.com/santhosh-tekuri/jsonschema/v6"
 	_ "github.com/spf13/cobra"
 	_ "github.com/stretchr/testify/require"
+	_ "github.com/tidwall/gjson"
 	_ "go.opentelemetry.io/collector/component/componenttest"
 	_ "go.opentelemetry.io/collector/config/configoptional"
 	_ "go.opentelemetry.io/collector/config/configretry"

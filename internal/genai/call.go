@@ -132,7 +132,7 @@ const (
 )
 
 // Part is one part of a message. Which fields are set depends on Type; Raw
-// always holds the part's whole JSON object in the OpenTelemetry shape.
+// holds the part's whole JSON object when it arrived in the OpenTelemetry shape.
 type Part struct {
 	Type string
 	// Content is the text of text and reasoning parts.

@@ -3,6 +3,16 @@
 
 package genai
 
+import (
+	"errors"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// ErrMalformed is returned for content that is no JSON of the expected shape.
+var ErrMalformed = errors.New("malformed JSON")
+
 // Messages is a chat history. When it arrived as JSON text in the OpenTelemetry
 // shape that text is kept and parsed only when somebody asks.
 type Messages struct {
@@ -10,6 +20,83 @@ type Messages struct {
 	list   []Message
 	parsed bool
 	err    error
+}
+
+// NewMessages returns a history of the given messages.
+func NewMessages(list []Message) Messages { return Messages{list: list, parsed: true} }
+
+// MessagesFromJSON returns the history that text holds, in any of the shapes
+// that providers and instrumentations use. Text in the OpenTelemetry shape is
+// kept as it is.
+func MessagesFromJSON(text string) Messages {
+	if text == "" {
+		return Messages{}
+	}
+	m := Messages{text: text}
+	if !hasPartsShape(text) {
+		m.list, m.err = parseMessages(text)
+		m.parsed = true
+		if m.err == nil {
+			m.text = ""
+		}
+	}
+	return m
+}
+
+// hasPartsShape tells from the text's beginning whether its messages have
+// parts, as the semantic conventions ask.
+func hasPartsShape(text string) bool {
+	if len(text) == 0 || text[0] != '[' || !looksClosed(text) {
+		return false
+	}
+	first := gjson.Get(text[:min(len(text), 1<<16)], "0.parts")
+	return first.Exists() && first.Raw != "" && first.Raw[0] == '['
+}
+
+// Empty tells whether there is no message.
+func (m *Messages) Empty() bool { return m.text == "" && len(m.list) == 0 }
+
+// List returns the messages; ErrMalformed when the text cannot be read.
+func (m *Messages) List() ([]Message, error) {
+	if !m.parsed {
+		m.list, m.err = parseMessages(m.text)
+		m.parsed = true
+	}
+	return m.list, m.err
+}
+
+// JSON returns the history as a JSON array in the OpenTelemetry shape, or the
+// text as it arrived when that could not be read; empty when there is none.
+func (m *Messages) JSON() string {
+	if m.text == "" && len(m.list) > 0 {
+		m.text = string(appendMessages(nil, m.list))
+	}
+	return m.text
+}
+
+// Text returns the text parts of all messages, joined by newlines.
+func (m *Messages) Text() string {
+	list, err := m.List()
+	if err != nil {
+		return ""
+	}
+	var texts []string
+	for i := range list {
+		texts = appendTexts(texts, list[i].Parts)
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Text returns the text parts of a message, joined by newlines.
+func (m Message) Text() string { return strings.Join(appendTexts(nil, m.Parts), "\n") }
+
+func appendTexts(texts []string, parts []Part) []string {
+	for i := range parts {
+		if parts[i].Type == PartText && parts[i].Content != "" {
+			texts = append(texts, parts[i].Content)
+		}
+	}
+	return texts
 }
 
 // Parts is a list of message parts (system instructions), kept like Messages.
@@ -20,12 +107,115 @@ type Parts struct {
 	err    error
 }
 
+// NewParts returns the given parts.
+func NewParts(list []Part) Parts { return Parts{list: list, parsed: true} }
+
+// PartsFromJSON returns the parts that text holds: an array of parts, or plain
+// text, which becomes one text part.
+func PartsFromJSON(text string) Parts {
+	text = unquoted(text)
+	if text == "" {
+		return Parts{}
+	}
+	if text[0] != '[' && text[0] != '{' && text[0] != '"' {
+		return NewParts([]Part{{Type: PartText, Content: text}})
+	}
+	return Parts{text: text}
+}
+
+// Empty tells whether there is no part.
+func (p *Parts) Empty() bool { return p.text == "" && len(p.list) == 0 }
+
+// List returns the parts; ErrMalformed when the text cannot be read.
+func (p *Parts) List() ([]Part, error) {
+	if !p.parsed {
+		p.list, p.err = parseParts(p.text)
+		p.parsed = true
+	}
+	return p.list, p.err
+}
+
+// JSON returns the parts as a JSON array in the OpenTelemetry shape.
+func (p *Parts) JSON() string {
+	if p.text == "" && len(p.list) > 0 {
+		p.text = string(appendParts(nil, p.list))
+	}
+	return p.text
+}
+
+// Text returns the text parts, joined by newlines.
+func (p *Parts) Text() string {
+	list, err := p.List()
+	if err != nil {
+		return ""
+	}
+	return strings.Join(appendTexts(nil, list), "\n")
+}
+
 // ToolDefinitions are the tools offered in one call, kept like Messages.
 type ToolDefinitions struct {
 	text   string
 	list   []ToolDefinition
 	parsed bool
 	err    error
-	// Completeness is one of the Tools constants.
+	// Completeness is one of the Tools constants; empty until List was called
+	// on definitions that arrived as text.
 	Completeness string
+}
+
+// NewToolDefinitions returns the given definitions.
+func NewToolDefinitions(list []ToolDefinition) ToolDefinitions {
+	return ToolDefinitions{list: list, parsed: true, Completeness: completeness(list)}
+}
+
+// ToolDefinitionsFromJSON returns the definitions that text holds, an array in
+// any provider's shape.
+func ToolDefinitionsFromJSON(text string) ToolDefinitions {
+	if text == "" {
+		return ToolDefinitions{}
+	}
+	return ToolDefinitions{text: text}
+}
+
+// Empty tells whether no tool was offered, as far as the span says.
+func (d *ToolDefinitions) Empty() bool { return d.text == "" && len(d.list) == 0 }
+
+// List returns the definitions; ErrMalformed when the text cannot be read.
+func (d *ToolDefinitions) List() ([]ToolDefinition, error) {
+	if !d.parsed {
+		d.list, d.err = parseToolDefinitions(d.text)
+		d.parsed = true
+		d.Completeness = completeness(d.list)
+		if d.err != nil {
+			d.Completeness = ToolsTruncated
+		}
+	}
+	return d.list, d.err
+}
+
+// Text returns the definitions' JSON text as the span held it; empty when they
+// were assembled from several attributes.
+func (d *ToolDefinitions) Text() string { return d.text }
+
+// JSON returns the definitions as a JSON array in the OpenTelemetry shape:
+// type, name, description, parameters, and what else the sender gave.
+func (d *ToolDefinitions) JSON() string {
+	list, err := d.List()
+	if err != nil || len(list) == 0 {
+		return d.text
+	}
+	return string(appendToolDefinitions(nil, list))
+}
+
+func completeness(list []ToolDefinition) string {
+	if len(list) == 0 {
+		return ToolsAbsent
+	}
+	for i := range list {
+		function := list[i].Type == "function" || list[i].Type == ""
+		if function && list[i].Parameters == nil && list[i].Description == "" {
+			return ToolsNamesOnly
+		}
+	}
+	return ToolsFull
 }

@@ -1,0 +1,248 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genai
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// fill turns what was filed into the canonical call.
+func (r *reading) fill(c *Call, span ptrace.Span, scope pcommon.InstrumentationScope) {
+	c.Operation = r.text(fOperation)
+	c.Kind = r.kind(c.Operation, span, scope)
+	c.Counted = c.Kind == KindInference || c.Kind == KindEmbeddings || c.Kind == KindRerank
+	c.Operation = operationOf(c.Operation, c.Kind)
+	r.fillModel(c)
+	r.fillPrompt(c)
+	c.SessionID = r.text(fSession)
+	c.UserID = r.text(fUser)
+	c.AgentName = r.text(fAgent)
+	if c.Kind == KindTool {
+		r.fillTool(c, span)
+	} else {
+		r.fillContent(c)
+		r.fillTools(c)
+	}
+	r.fillParams(c)
+	r.fillDocuments(c)
+	r.fillUsage(c)
+	r.fillFinish(c)
+	r.fillError(c, span)
+	r.fillScores(c, span)
+	c.Documents = r.text(fDocuments)
+	c.Problems = append(c.Problems, r.problems...)
+	c.Dialects = r.dialectList()
+}
+
+func (r *reading) fillModel(c *Call) {
+	r.each(fProvider, func(m *match) bool {
+		c.Provider = ""
+		if m.value.Type() == pcommon.ValueTypeStr {
+			c.Provider = providerOf(m.value.Str())
+		}
+		return c.Provider != ""
+	})
+	c.RequestModel = r.strictText(fRequestModel)
+	c.ResponseModel = r.strictText(fResponseModel)
+	c.ResponseID = r.text(fResponseID)
+	c.SystemFingerprint = r.text(fFingerprint)
+}
+
+// providers maps what dialects write to gen_ai.provider.name. An empty name
+// says that the word names no provider.
+var providers = map[string]string{
+	"azure": "azure.ai.openai", "az.ai.openai": "azure.ai.openai", "az.ai.inference": "azure.ai.inference",
+	"aws": "aws.bedrock", "bedrock": "aws.bedrock", "google": "gcp.vertex_ai", "vertex_ai": "gcp.vertex_ai",
+	"vertexai": "gcp.vertex_ai", "gcp.vertex.agent": "gcp.vertex_ai", "gemini": "gcp.gemini", "xai": "x_ai",
+	"mistralai": "mistral_ai", "function": "", "strands-agents": "", "langchain": "", "microsoft.agent_framework": "",
+}
+
+func providerOf(name string) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	for _, suffixed := range []string{"openai.", "anthropic."} {
+		if strings.HasPrefix(name, suffixed) {
+			return strings.TrimSuffix(suffixed, ".")
+		}
+	}
+	if mapped, known := providers[name]; known {
+		return mapped
+	}
+	return name
+}
+
+// fillContent reads input, output and system instructions from whole
+// attributes, then indexed ones, then events.
+func (r *reading) fillContent(c *Call) {
+	r.each(fSystem, func(m *match) bool {
+		c.System = PartsFromJSON(jsonText(m.value))
+		if text := c.System.text; text != "" && !looksClosed(text) {
+			r.problem(m.key, ReasonTruncated)
+		}
+		return !c.System.Empty()
+	})
+	c.Input = r.messages(fInput)
+	c.Output = r.messages(fOutput)
+	if c.Input.Empty() {
+		c.Input = r.indexedMessages(familyInput)
+	}
+	if c.Output.Empty() {
+		c.Output = r.indexedMessages(familyOutput)
+	}
+	if c.Output.Empty() {
+		c.Output = r.responseParts()
+	}
+	if c.Input.Empty() && len(r.eventIn) > 0 {
+		c.Input = NewMessages(r.eventIn)
+	}
+	if c.Output.Empty() && len(r.eventOut) > 0 {
+		c.Output = NewMessages(r.eventOut)
+	}
+}
+
+func (r *reading) messages(f field) (messages Messages) {
+	r.each(f, func(m *match) bool {
+		text := unquoted(jsonText(m.value))
+		messages = MessagesFromJSON(text)
+		if messages.err != nil {
+			r.problem(m.key, malformedReason(text))
+		}
+		return !messages.Empty()
+	})
+	return messages
+}
+
+// responseParts reads the AI SDK's answer, which is spread over attributes.
+func (r *reading) responseParts() Messages {
+	message := Message{Role: "assistant"}
+	if reasoning := r.text(fOutputReasoning); reasoning != "" {
+		message.Parts = append(message.Parts, Part{Type: PartReasoning, Content: reasoning})
+	}
+	r.each(fOutputText, func(m *match) bool {
+		text, ok := scalar(m.value)
+		if ok && text != "" {
+			message.Parts = append(message.Parts, Part{Type: PartText, Content: text})
+		}
+		return ok && text != ""
+	})
+	r.each(fOutputCalls, func(m *match) bool {
+		list, ok := r.document(m)
+		list.ForEach(func(_, call gjson.Result) bool {
+			message.Parts = append(message.Parts, toolCallPart(call))
+			return true
+		})
+		return ok
+	})
+	if len(message.Parts) == 0 {
+		return Messages{}
+	}
+	return NewMessages([]Message{message})
+}
+
+// fillTools reads the tool definitions.
+func (r *reading) fillTools(c *Call) {
+	r.each(fTools, func(m *match) bool {
+		text := unquoted(jsonText(m.value))
+		if m.key == "model_request_parameters" {
+			text = gjson.Get(text, "function_tools").Raw
+		}
+		if text == "" || text == "[]" {
+			return false
+		}
+		if !looksClosed(text) {
+			r.problem(m.key, ReasonTruncated)
+			c.Tools = ToolDefinitions{text: text, parsed: true, err: ErrMalformed, Completeness: ToolsTruncated}
+			return true
+		}
+		c.Tools = ToolDefinitionsFromJSON(text)
+		return true
+	})
+	if c.Tools.Empty() {
+		c.Tools = r.indexedTools()
+	}
+}
+
+// CheckContent parses all content and returns the problems that only parsing
+// shows, beside those that Read found.
+func (c *Call) CheckContent() []Problem {
+	problems := c.Problems
+	check := func(attribute string, err error, text string) {
+		if err == nil {
+			return
+		}
+		for _, p := range problems {
+			if p.Attribute == attribute {
+				return
+			}
+		}
+		problems = append(problems, Problem{Attribute: attribute, Reason: malformedReason(text)})
+	}
+	_, err := c.System.List()
+	check("gen_ai.system_instructions", err, c.System.text)
+	_, err = c.Input.List()
+	check("gen_ai.input.messages", err, c.Input.text)
+	_, err = c.Output.List()
+	check("gen_ai.output.messages", err, c.Output.text)
+	_, err = c.Tools.List()
+	check("gen_ai.tool.definitions", err, c.Tools.text)
+	return problems
+}
+
+func (r *reading) fillTool(c *Call, span ptrace.Span) {
+	tool := &ToolExecution{
+		Name:        r.text(fToolName),
+		CallID:      r.text(fToolCallID),
+		Type:        r.text(fToolType),
+		Description: r.text(fToolDescription),
+	}
+	r.each(fToolArguments, func(m *match) bool { tool.Arguments = jsonText(m.value); return tool.Arguments != "" })
+	r.each(fToolResult, func(m *match) bool { tool.Result = jsonText(m.value); return tool.Result != "" })
+	if tool.Name == "" {
+		tool.Name = r.text(fEntityName)
+	}
+	if tool.Name == "" {
+		tool.Name = strings.TrimPrefix(span.Name(), "execute_tool ")
+	}
+	r.each(fInputDocument, func(m *match) bool {
+		if tool.Arguments == "" {
+			tool.Arguments = jsonText(m.value)
+		}
+		return true
+	})
+	r.each(fOutputDocument, func(m *match) bool {
+		if tool.Result == "" {
+			tool.Result = jsonText(m.value)
+		}
+		return true
+	})
+	c.ToolExecution = tool
+}
+
+func (r *reading) fillError(c *Call, span ptrace.Span) {
+	c.ErrorType = r.text(fErrorType)
+	c.ErrorMessage = r.text(fErrorMessage)
+	failed := span.Status().Code() == ptrace.StatusCodeError
+	if c.ErrorMessage == "" && failed {
+		c.ErrorMessage = span.Status().Message()
+	}
+	if c.ErrorType == "" {
+		for _, event := range span.Events().All() {
+			if event.Name() != "exception" {
+				continue
+			}
+			if value, ok := event.Attributes().Get("exception.type"); ok {
+				c.ErrorType = value.AsString()
+			}
+		}
+	}
+	if c.ErrorType == "" && strings.EqualFold(r.text(fErrorLevel), "ERROR") {
+		c.ErrorType = "_OTHER"
+	}
+	if c.ErrorType == "" && failed {
+		c.ErrorType = "_OTHER"
+	}
+}
