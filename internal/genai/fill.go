@@ -22,6 +22,7 @@ func (r *reading) fill(c *Call, span ptrace.Span, scope pcommon.InstrumentationS
 	c.SessionID = r.text(fSession)
 	c.UserID = r.text(fUser)
 	c.AgentName = r.text(fAgent)
+	c.OutputType = r.text(fOutputType)
 	if c.Kind == KindTool {
 		r.fillTool(c, span)
 	} else {

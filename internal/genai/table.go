@@ -36,6 +36,7 @@ const (
 	fTTFTSeconds
 	fTTFTMillis
 	fFinish
+	fOutputType
 	fErrorType
 	fErrorMessage
 	fErrorLevel
@@ -181,6 +182,7 @@ var table = map[string][]row{
 	"llm.finish_reason":                            {{fFinish, 2, DialectOpenInference}},
 	"llm.response.finish_reason":                   {{fFinish, 3, DialectOpenLLMetry}},
 	"ai.response.finishReason":                     {{fFinish, 4, DialectVercel}},
+	"gen_ai.output.type":                           {{fOutputType, 0, DialectOTel}},
 	"error.type":                                   {{fErrorType, 0, ""}},
 	"langfuse.observation.level":                   {{fErrorLevel, 0, DialectLangfuse}},
 	"langfuse.observation.status_message":          {{fErrorMessage, 0, DialectLangfuse}},

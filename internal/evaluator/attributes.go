@@ -1,0 +1,107 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluator
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/genai"
+)
+
+// EvaluationID is the key of a score: the same evaluator version on the same
+// span always makes the same one.
+func EvaluationID(traceID pcommon.TraceID, spanID pcommon.SpanID, name, version string) string {
+	key := make([]byte, 0, 24+len(name)+len(version)+1)
+	key = append(append(key, traceID[:]...), spanID[:]...)
+	key = append(append(append(key, name...), 0), version...)
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:16])
+}
+
+// AppendTo adds the score to a span: the gen_ai.evaluation.result event, and
+// flat attributes for backends that read no events.
+func (s Score) AppendTo(span ptrace.Span, at pcommon.Timestamp) {
+	event := span.Events().AppendEmpty()
+	event.SetName(EventName)
+	event.SetTimestamp(at)
+	a := event.Attributes()
+	a.EnsureCapacity(13)
+	a.PutStr(AttrName, s.Name)
+	putText := func(key, value string) {
+		if value != "" {
+			a.PutStr(key, value)
+		}
+	}
+	if s.Value.Set {
+		a.PutDouble(AttrScoreValue, s.Value.Value)
+		span.Attributes().PutDouble(AttrFlatPrefix+s.Name+".score", s.Value.Value)
+	}
+	putText(AttrScoreLabel, s.Label)
+	if s.Label != "" {
+		span.Attributes().PutStr(AttrFlatPrefix+s.Name+".label", s.Label)
+	}
+	putText(AttrExplanation, s.Explanation)
+	putText(AttrErrorType, s.ErrorType)
+	putText(AttrEvaluatorVersion, s.EvaluatorVersion)
+	putText(AttrEvaluatorKind, s.Kind)
+	putText(AttrEvaluatorRange, s.Range)
+	putText(AttrEvaluatorDirection, s.Direction)
+	putText(AttrSamplingRule, s.SamplingRule)
+	a.PutDouble(AttrProbability, s.Probability)
+	putText(AttrEvaluationID, s.EvaluationID)
+}
+
+// ReadEvent reads a score of Spanloop's own from a span event.
+func ReadEvent(event ptrace.SpanEvent) (Score, bool) {
+	if event.Name() != EventName {
+		return Score{}, false
+	}
+	return ReadAttributes(event.Attributes())
+}
+
+// ReadAttributes reads a score of Spanloop's own from an event's attributes;
+// false without an evaluation id.
+func ReadAttributes(attributes pcommon.Map) (Score, bool) {
+	s := Score{Probability: 1}
+	for key, value := range attributes.All() {
+		switch key {
+		case AttrName:
+			s.Name = value.AsString()
+		case AttrScoreValue:
+			switch value.Type() {
+			case pcommon.ValueTypeDouble:
+				s.Value = genai.Some(value.Double())
+			case pcommon.ValueTypeInt:
+				s.Value = genai.Some(float64(value.Int()))
+			}
+		case AttrScoreLabel:
+			s.Label = value.AsString()
+		case AttrExplanation:
+			s.Explanation = value.AsString()
+		case AttrErrorType:
+			s.ErrorType = value.AsString()
+		case AttrEvaluatorVersion:
+			s.EvaluatorVersion = value.AsString()
+		case AttrEvaluatorKind:
+			s.Kind = value.AsString()
+		case AttrEvaluatorRange:
+			s.Range = value.AsString()
+		case AttrEvaluatorDirection:
+			s.Direction = value.AsString()
+		case AttrSamplingRule:
+			s.SamplingRule = value.AsString()
+		case AttrProbability:
+			if value.Type() == pcommon.ValueTypeDouble && value.Double() > 0 && value.Double() <= 1 {
+				s.Probability = value.Double()
+			}
+		case AttrEvaluationID:
+			s.EvaluationID = value.AsString()
+		}
+	}
+	return s, s.Name != "" && s.EvaluationID != ""
+}
