@@ -1,0 +1,120 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Load reads a registry directory. The snapshot is never nil: what is refused
+// is left out of it and listed in the problems, sorted by file and line.
+func Load(dir string) (*Snapshot, []Problem) {
+	s := newLoader(dir).load()
+	return s, s.problems
+}
+
+// loader reads a directory again and again and parses only files that changed.
+type loader struct {
+	dir   string
+	known map[string]*parsedFile
+	// seen is the list of files of the last load, to tell that nothing changed.
+	seen  []sourceFile
+	noted []Problem
+}
+
+func newLoader(dir string) *loader { return &loader{dir: dir, known: map[string]*parsedFile{}} }
+
+func (l *loader) load() *Snapshot {
+	s, _ := l.reload(true)
+	return s
+}
+
+// reload returns false when the directory is as it was.
+func (l *loader) reload(force bool) (*Snapshot, bool) {
+	root, err := os.OpenRoot(l.dir)
+	if err != nil {
+		reason := "cannot be opened: " + plain(err)
+		if errors.Is(err, fs.ErrNotExist) {
+			reason = "no such folder: the registry is empty until it appears"
+		}
+		problems := []Problem{{File: l.dir, Reason: reason, unit: wholeRegistry}}
+		if !force && l.seen == nil && slices.Equal(problems, l.noted) {
+			return nil, false
+		}
+		l.seen, l.noted = nil, problems
+		s := newBuilder(l.dir, nil).snapshot()
+		s.problems = problems
+		s.index()
+		return s, true
+	}
+	defer root.Close()
+	files, problems := scan(l.dir, root)
+	if !force && slices.Equal(files, l.seen) && slices.Equal(problems, l.noted) {
+		return nil, false
+	}
+	l.seen, l.noted = files, problems
+	b := newBuilder(l.dir, l.parseAll(root, files))
+	s := b.snapshot()
+	s.problems = append(slices.Clone(problems), b.problems...)
+	sortProblems(s.problems)
+	s.index()
+	return s, true
+}
+
+// wholeRegistry is the unit of problems that concern everything.
+const wholeRegistry = "*"
+
+func sortProblems(problems []Problem) {
+	slices.SortStableFunc(problems, func(x, y Problem) int {
+		if c := strings.Compare(x.File, y.File); c != 0 {
+			return c
+		}
+		return x.Line - y.Line
+	})
+}
+
+// parseAll parses in parallel what is new or changed.
+func (l *loader) parseAll(root *os.Root, files []sourceFile) []*parsedFile {
+	out := make([]*parsedFile, len(files))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 8) {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(files) {
+					return
+				}
+				out[i] = l.parseOne(root, files[i])
+			}
+		})
+	}
+	workers.Wait()
+	l.known = make(map[string]*parsedFile, len(out))
+	for _, f := range out {
+		l.known[f.rel] = f
+	}
+	return out
+}
+
+func (l *loader) parseOne(root *os.Root, f sourceFile) *parsedFile {
+	if old := l.known[f.rel]; old != nil && old.sourceFile == f {
+		return old
+	}
+	p := &parsedFile{sourceFile: f}
+	data, err := root.ReadFile(f.rel)
+	if err != nil {
+		p.err = errors.New("cannot be read: " + plain(err))
+		return p
+	}
+	p.value, p.err = parse(f, data)
+	return p
+}

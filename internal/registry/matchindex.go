@@ -1,0 +1,322 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"slices"
+	"strings"
+)
+
+// The index finds, in one pass over a text, the few versions whose fixed text
+// occurs in it. Each pattern is anchored at one window of one of its literals:
+// the literal that the fewest patterns share, at the place where it differs from
+// the literals most like it. A rolling hash over the text looks the windows up.
+//
+// Texts are scanned between a begin and an end mark, so that a literal at an
+// end of its template is told from the same words elsewhere.
+const (
+	beginMark = "\x02"
+	endMark   = "\x03"
+	// hashBase is odd and large: the hash is a polynomial modulo 2^64.
+	hashBase = 0x9E3779B97F4A7C15 | 1
+	// filterBits is the size of the filter before the table of windows.
+	filterBits = 18
+)
+
+// windowSizes are the sizes of windows, largest first.
+var windowSizes = [...]int{16, 8, 3}
+
+// entry is one distinct pattern with all versions that have it.
+type entry struct {
+	pattern pattern
+	// trimmed patterns are those without the line ends of their messages.
+	trimmed  bool
+	versions []VersionRef
+	id       int
+}
+
+// among returns the entry's versions that are also in the list, or all of them.
+func (e *entry) among(refs []VersionRef) []VersionRef {
+	if refs == nil {
+		return e.versions
+	}
+	var out []VersionRef
+	for _, v := range e.versions {
+		if slices.Contains(refs, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// anchor is where an entry's window lies.
+type anchor struct {
+	entry   *entry
+	message int
+	// literal is marked text; offset is the window's place in it.
+	literal string
+	offset  int
+}
+
+type matcher struct {
+	entries []*entry
+	byRef   map[VersionRef][]*entry
+	longest int
+	// static holds the entries whose first message has no variables.
+	static map[string][]*entry
+	// scans are the window sizes in use.
+	scans []*windowTable
+	// always holds entries without a literal of three bytes.
+	always []*entry
+}
+
+type windowTable struct {
+	size   int
+	top    uint64
+	filter [1 << (filterBits - 6)]uint64
+	table  map[uint64][]anchor
+	// deepest is the last message that has an anchor.
+	deepest int
+}
+
+func newMatcher(refs []VersionRef) *matcher {
+	m := &matcher{static: map[string][]*entry{}, byRef: map[VersionRef][]*entry{}}
+	known := map[string]*entry{}
+	for _, ref := range refs {
+		p := ref.Version.body.pattern
+		if !p.usable() {
+			continue
+		}
+		m.longest = max(m.longest, len(p.messages))
+		m.add(known, ref, p, false)
+		if short, ok := p.trimmed(); ok {
+			m.add(known, ref, short, true)
+		}
+	}
+	m.anchorAll()
+	return m
+}
+
+func (m *matcher) add(known map[string]*entry, ref VersionRef, p pattern, trimmed bool) {
+	key := p.key()
+	if trimmed {
+		key += "\x01"
+	}
+	e := known[key]
+	if e == nil {
+		e = &entry{pattern: p, trimmed: trimmed, id: len(m.entries)}
+		known[key] = e
+		m.entries = append(m.entries, e)
+	}
+	e.versions = append(e.versions, ref)
+	m.byRef[ref] = append(m.byRef[ref], e)
+}
+
+// literals are the marked literals of an entry with their message.
+func (e *entry) literals(visit func(message int, literal string)) {
+	for i, tokens := range e.pattern.messages {
+		for k, t := range tokens {
+			if t.variable >= 0 {
+				continue
+			}
+			literal := t.literal
+			if k == 0 {
+				literal = beginMark + literal
+			}
+			if k == len(tokens)-1 {
+				literal += endMark
+			}
+			visit(i, literal)
+		}
+	}
+}
+
+func (m *matcher) anchorAll() {
+	count := map[string]int{}
+	for _, e := range m.entries {
+		if text, ok := static(e.pattern.messages[0]); ok {
+			m.static[text] = append(m.static[text], e)
+			continue
+		}
+		e.literals(func(_ int, literal string) { count[literal]++ })
+	}
+	differs := divergences(count)
+	for _, e := range m.entries {
+		if _, ok := static(e.pattern.messages[0]); ok {
+			continue
+		}
+		best := anchor{entry: e}
+		e.literals(func(message int, literal string) {
+			if best.literal == "" || better(count, literal, message, best) {
+				best.message, best.literal = message, literal
+			}
+		})
+		best.offset = differs[best.literal]
+		m.place(best)
+	}
+}
+
+// better prefers literals long enough for a large window, then rare ones, then
+// ones in an early message, then long ones.
+func better(count map[string]int, literal string, message int, than anchor) bool {
+	a, b := windowClass(literal), windowClass(than.literal)
+	if a != b && max(a, b) == len(windowSizes) {
+		return a < b
+	}
+	// A handful of patterns in one place costs less than another pass.
+	if x, y := max(8, count[literal]), max(8, count[than.literal]); x != y {
+		return x < y
+	}
+	if a != b {
+		return a < b
+	}
+	if message != than.message {
+		return message < than.message
+	}
+	return len(literal) > len(than.literal)
+}
+
+// windowClass is the index of the largest window that fits.
+func windowClass(literal string) int {
+	for i, size := range windowSizes {
+		if len(literal) >= size {
+			return i
+		}
+	}
+	return len(windowSizes)
+}
+
+// divergences returns, for each literal, the first byte at which no other
+// literal is like it any more.
+func divergences(count map[string]int) map[string]int {
+	sorted := sortedKeys(count)
+	out := make(map[string]int, len(sorted))
+	before := 0
+	for i, literal := range sorted {
+		after := 0
+		if i+1 < len(sorted) {
+			after = commonPrefix(literal, sorted[i+1])
+		}
+		out[literal] = max(before, after)
+		before = after
+	}
+	return out
+}
+
+func commonPrefix(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// place enters an anchor into the table of its window size, with the window
+// around the byte at offset.
+func (m *matcher) place(a anchor) {
+	class := windowClass(a.literal)
+	if class == len(windowSizes) {
+		m.always = append(m.always, a.entry)
+		return
+	}
+	size := windowSizes[class]
+	s := m.table(size)
+	a.offset = max(0, min(a.offset-size/2, len(a.literal)-size))
+	h := hashOf(a.literal[a.offset : a.offset+size])
+	s.table[h] = append(s.table[h], a)
+	s.filter[filterIndex(h)>>6] |= 1 << (filterIndex(h) & 63)
+	s.deepest = max(s.deepest, a.message)
+}
+
+func (m *matcher) table(size int) *windowTable {
+	for _, s := range m.scans {
+		if s.size == size {
+			return s
+		}
+	}
+	s := &windowTable{size: size, top: 1, table: map[uint64][]anchor{}}
+	for range size - 1 {
+		s.top *= hashBase
+	}
+	m.scans = append(m.scans, s)
+	return s
+}
+
+func filterIndex(h uint64) uint64 { return h >> (64 - filterBits) }
+
+func hashOf(window string) uint64 {
+	var h uint64
+	for i := range len(window) {
+		h = h*hashBase + uint64(window[i])
+	}
+	return h
+}
+
+// candidates returns the entries that may explain the texts, each once.
+func (m *matcher) candidates(texts []string, among []VersionRef) []*entry {
+	if among != nil {
+		var out []*entry
+		for _, ref := range among {
+			out = appendNew(out, m.byRef[ref])
+		}
+		return out
+	}
+	out := appendNew(nil, m.static[texts[0]])
+	out = appendNew(out, m.always)
+	var seen map[int]bool
+	for i, text := range texts {
+		marked := ""
+		for _, s := range m.scans {
+			if i > s.deepest {
+				continue
+			}
+			if marked == "" {
+				marked = beginMark + text + endMark
+			}
+			s.find(marked, func(a anchor, at int) {
+				from := at - a.offset
+				if a.message != i || from < 0 || !strings.HasPrefix(marked[from:], a.literal) || seen[a.entry.id] {
+					return
+				}
+				if seen == nil {
+					seen = map[int]bool{}
+				}
+				seen[a.entry.id] = true
+				out = append(out, a.entry)
+			})
+		}
+	}
+	return out
+}
+
+func appendNew(out, more []*entry) []*entry {
+	for _, e := range more {
+		if !slices.Contains(out, e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// find rolls the hash over the text and visits the anchors of known windows.
+func (s *windowTable) find(text string, visit func(a anchor, at int)) {
+	if len(text) < s.size {
+		return
+	}
+	h := hashOf(text[:s.size])
+	for at := 0; ; at++ {
+		f := filterIndex(h)
+		if s.filter[f>>6]&(1<<(f&63)) != 0 {
+			for _, a := range s.table[h] {
+				visit(a, at)
+			}
+		}
+		if at+s.size == len(text) {
+			return
+		}
+		h = (h-uint64(text[at])*s.top)*hashBase + uint64(text[at+s.size])
+	}
+}

@@ -1,0 +1,113 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mustache parses, renders and takes apart Mustache templates.
+//
+// It follows the Mustache specification (interpolation, sections, inverted
+// sections, comments, partials, delimiters) with three deliberate differences,
+// because prompts are not HTML and a silent hole in a prompt is an error:
+// nothing is HTML-escaped, a missing variable is an error rather than an empty
+// text, and partials are resolved when a template is made, never at rendering.
+// Inheritance, dynamic names and lambdas are refused.
+package mustache
+
+import "fmt"
+
+// Limits on a template, partials included.
+const (
+	// MaxSourceBytes bounds the text of one template after its partials are in.
+	MaxSourceBytes = 4 << 20
+	maxDepth       = 64
+)
+
+// Kind is the kind of a Node.
+type Kind uint8
+
+// Kinds of nodes.
+const (
+	Text Kind = iota
+	Variable
+	Section
+	Inverted
+	Partial
+)
+
+// Node is one element of a template. Comments and set-delimiter tags leave none.
+type Node struct {
+	Kind Kind
+	// Text is the literal text of a Text node.
+	Text string
+	// Name is the variable, section or partial; "." is the current value.
+	Name string
+	// Nodes are the body of a section.
+	Nodes []Node
+	// Indent stands before a standalone partial and is put before each of its
+	// lines.
+	Indent string
+	// Line is 1-based.
+	Line int
+}
+
+// Template is a parsed template. It may be used by several goroutines.
+type Template struct {
+	Source string
+	Nodes  []Node
+}
+
+// SyntaxError says where a template is wrong.
+type SyntaxError struct {
+	// Line is 1-based, within the template.
+	Line   int
+	Reason string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("template line %d: %s", e.Line, e.Reason)
+}
+
+// Partials are the names of the partials that the template includes directly,
+// in order, each once.
+func (t *Template) Partials() []string {
+	var names []string
+	seen := map[string]bool{}
+	walk(t.Nodes, func(n Node) {
+		if n.Kind == Partial && !seen[n.Name] {
+			seen[n.Name] = true
+			names = append(names, n.Name)
+		}
+	})
+	return names
+}
+
+// Variables are the names that the template reads outside of sections, and of
+// the sections themselves, in order, each once. Names inside a section may
+// belong to the section's value and are left out.
+func (t *Template) Variables() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, n := range t.Nodes {
+		if n.Kind != Text && n.Kind != Partial && !seen[n.Name] {
+			seen[n.Name] = true
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+func walk(nodes []Node, visit func(Node)) {
+	for _, n := range nodes {
+		visit(n)
+		walk(n.Nodes, visit)
+	}
+}
+
+// Flat returns the template as literals and variables alone. It is false when
+// the template holds sections, which cannot be taken back from their output.
+func (t *Template) Flat() ([]Node, bool) {
+	for _, n := range t.Nodes {
+		if n.Kind != Text && n.Kind != Variable {
+			return nil, false
+		}
+	}
+	return t.Nodes, true
+}

@@ -1,0 +1,320 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/spanloop/spanloop/internal/registry/mustache"
+)
+
+// promptDocument is prompts/<name>/prompt.yaml.
+type promptDocument struct {
+	Description     string                  `yaml:"description,omitempty"`
+	Tags            []string                `yaml:"tags,omitempty"`
+	Format          string                  `yaml:"format,omitempty"`
+	Variables       map[string]VariableSpec `yaml:"variables,omitempty"`
+	ProtectedLabels []string                `yaml:"protected_labels,omitempty"`
+}
+
+// versionDocument is a version file of a prompt or a partial.
+type versionDocument struct {
+	Version        string            `yaml:"version"`
+	Hash           string            `yaml:"hash"`
+	Author         string            `yaml:"author"`
+	Time           time.Time         `yaml:"time"`
+	Message        string            `yaml:"message"`
+	Parent         string            `yaml:"parent"`
+	Template       yaml.Node         `yaml:"template"`
+	Messages       []yaml.Node       `yaml:"messages"`
+	Content        yaml.Node         `yaml:"content"`
+	Params         yaml.Node         `yaml:"params"`
+	ResponseFormat yaml.Node         `yaml:"response_format"`
+	Partials       map[string]string `yaml:"partials"`
+}
+
+// toolDocument is a tool version in YAML or JSON.
+type toolDocument struct {
+	Version    string    `yaml:"version"`
+	Hash       string    `yaml:"hash"`
+	Author     string    `yaml:"author"`
+	Time       time.Time `yaml:"time"`
+	Message    string    `yaml:"message"`
+	Definition yaml.Node `yaml:"definition"`
+}
+
+type releaseDocument struct {
+	Environment string        `yaml:"environment"`
+	Time        time.Time     `yaml:"time"`
+	Author      string        `yaml:"author,omitempty"`
+	Reason      string        `yaml:"reason,omitempty"`
+	Targets     []releaseNode `yaml:"targets"`
+	line        int
+}
+
+type releaseNode struct {
+	Version string   `yaml:"version"`
+	Weight  *float64 `yaml:"weight,omitempty"`
+	Hash    string   `yaml:"hash,omitempty"`
+	line    int
+}
+
+// parsedTemplate is one message with its syntax tree, partials not yet in.
+type parsedTemplate struct {
+	TemplateMessage
+	template *mustache.Template
+	node     yaml.Node
+}
+
+// parsedVersion is a version file that is right in itself.
+type parsedVersion struct {
+	versionDocument
+	params, responseFormat json.RawMessage
+	templates              []parsedTemplate
+}
+
+type parsedTool struct {
+	toolDocument
+	definition json.RawMessage
+	hash       string
+}
+
+// parse reads one file: *promptDocument, *parsedVersion, *parsedTool or
+// []releaseDocument. Errors are *lineError.
+func parse(f sourceFile, data []byte) (any, error) {
+	switch f.kind {
+	case kindPrompt:
+		return parsePrompt(data)
+	case kindTool:
+		return parseTool(f, data)
+	case kindRelease:
+		return parseReleases(data)
+	}
+	return parseVersion(f, data)
+}
+
+func parsePrompt(data []byte) (*promptDocument, error) {
+	doc := &promptDocument{}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return doc, nil
+	}
+	if err := decodeYAML(data, doc); err != nil {
+		return nil, err
+	}
+	if doc.Format != "" && doc.Format != "mustache" {
+		return nil, failAt(1, "format %s: only mustache templates are read", show(doc.Format))
+	}
+	for name, spec := range doc.Variables {
+		switch spec.Type {
+		case "", "string", "number", "boolean", "list", "object":
+		default:
+			return nil, failAt(1, "variable %s: type %s is none of string, number, boolean, list, object", show(name), show(spec.Type))
+		}
+	}
+	return doc, nil
+}
+
+func parseVersion(f sourceFile, data []byte) (*parsedVersion, error) {
+	v := &parsedVersion{}
+	if err := decodeYAML(data, &v.versionDocument); err != nil {
+		return nil, err
+	}
+	if v.Version == "" {
+		v.Version = f.stem
+	}
+	if err := CheckVersion(v.Version); err != nil {
+		return nil, failAt(1, "%v", err)
+	}
+	if err := v.readMessages(f.kind); err != nil {
+		return nil, err
+	}
+	var err error
+	if v.params, err = optionalJSON(&v.Params, "params", true); err != nil {
+		return nil, err
+	}
+	v.responseFormat, err = optionalJSON(&v.ResponseFormat, "response_format", false)
+	return v, err
+}
+
+// optionalJSON is nil for an absent, null or empty value.
+func optionalJSON(node *yaml.Node, what string, object bool) (json.RawMessage, error) {
+	if node.Kind == 0 || node.Tag == "!!null" {
+		return nil, nil
+	}
+	text, err := nodeJSON(node)
+	if err != nil {
+		return nil, err
+	}
+	if object && text[0] != '{' {
+		return nil, failAt(node.Line, "%s must be a map", what)
+	}
+	if string(text) == "{}" {
+		return nil, nil
+	}
+	if text, err = CanonicalJSON(text); err != nil {
+		return nil, failAt(node.Line, "%s: %v", what, err)
+	}
+	return text, nil
+}
+
+// readMessages takes the one text of a version file, or its list of messages.
+func (v *parsedVersion) readMessages(kind fileKind) error {
+	hasTemplate, hasContent, hasMessages := v.Template.Kind != 0, v.Content.Kind != 0, len(v.Messages) > 0
+	if kind == kindPartial {
+		if hasTemplate == hasContent || hasMessages {
+			return failAt(1, "a partial holds exactly one text: content")
+		}
+		if hasTemplate {
+			return v.addTemplate("", v.Template)
+		}
+		return v.addTemplate("", v.Content)
+	}
+	switch {
+	case hasContent:
+		return failAt(v.Content.Line, "content belongs to partials; a prompt has a template or messages")
+	case hasTemplate && hasMessages:
+		return failAt(v.Template.Line, "a prompt has a template or messages, not both")
+	case hasTemplate:
+		return v.addTemplate("system", v.Template)
+	case !hasMessages:
+		return failAt(1, "a prompt needs a template or messages")
+	}
+	for i := range v.Messages {
+		var m struct {
+			Role    string    `yaml:"role"`
+			Content yaml.Node `yaml:"content"`
+		}
+		node := &v.Messages[i]
+		if err := node.Decode(&m); err != nil {
+			return failAt(node.Line, "a message is a map of role and content")
+		}
+		if m.Role == "" || m.Content.Kind == 0 || (node.Kind == yaml.MappingNode && len(node.Content) != 4) {
+			return failAt(node.Line, "a message has a role and a content, and nothing else")
+		}
+		if err := v.addTemplate(m.Role, m.Content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *parsedVersion) addTemplate(role string, node yaml.Node) error {
+	text, err := scalar(&node, "the template")
+	if err != nil {
+		return err
+	}
+	t, err := mustache.Parse(text)
+	if err != nil {
+		return templateError(&node, err)
+	}
+	v.templates = append(v.templates, parsedTemplate{TemplateMessage{role, text}, t, node})
+	return nil
+}
+
+// templateError moves a template's error to its line in the file.
+func templateError(node *yaml.Node, err error) error {
+	var syntax *mustache.SyntaxError
+	if errors.As(err, &syntax) {
+		return failAt(textLine(node, syntax.Line), "%s", syntax.Reason)
+	}
+	return failAt(node.Line, "%v", err)
+}
+
+func parseReleases(data []byte) ([]releaseDocument, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil
+	}
+	var nodes []yaml.Node
+	if err := decodeYAML(data, &nodes); err != nil {
+		return nil, err
+	}
+	var docs []releaseDocument
+	if err := decodeYAML(data, &docs); err != nil {
+		return nil, err
+	}
+	for i := range docs {
+		docs[i].line = nodes[i].Line
+		docs[i].targetLines(&nodes[i])
+		if err := docs[i].check(); err != nil {
+			return nil, err
+		}
+	}
+	return docs, checkOrder(docs)
+}
+
+// targetLines notes where each target stands.
+func (r *releaseDocument) targetLines(node *yaml.Node) {
+	for i := range r.Targets {
+		r.Targets[i].line = node.Line
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value != "targets" {
+			continue
+		}
+		for k, target := range node.Content[i+1].Content {
+			if k < len(r.Targets) {
+				r.Targets[k].line = target.Line
+			}
+		}
+	}
+}
+
+func (r *releaseDocument) check() error {
+	if err := CheckEnvironment(r.Environment); err != nil {
+		return failAt(r.line, "%v", err)
+	}
+	if r.Time.IsZero() {
+		return failAt(r.line, "a release needs its time")
+	}
+	if len(r.Targets) == 0 {
+		return failAt(r.line, "a release needs at least one target")
+	}
+	seen := map[string]bool{}
+	for i := range r.Targets {
+		target := &r.Targets[i]
+		if target.Weight == nil && len(r.Targets) == 1 {
+			whole := 100.0
+			target.Weight = &whole
+		}
+		switch {
+		case target.Weight == nil:
+			return failAt(target.line, "version %s has no weight: several targets need one each", show(target.Version))
+		case !(*target.Weight > 0) || math.IsInf(*target.Weight, 1):
+			return failAt(target.line, "weight %v of version %s is not above zero", *target.Weight, show(target.Version))
+		case seen[target.Version]:
+			return failAt(target.line, "version %s is a target twice", show(target.Version))
+		}
+		seen[target.Version] = true
+	}
+	return nil
+}
+
+// CheckEnvironment says why a text cannot be the name of an environment.
+func CheckEnvironment(name string) error {
+	if name == "" {
+		return errors.New("a release needs an environment")
+	}
+	if len(name) > 100 {
+		return errors.New("the environment is longer than 100 bytes")
+	}
+	return checkSegment(name)
+}
+
+// checkOrder keeps the history append-only: times never go back.
+func checkOrder(docs []releaseDocument) error {
+	last := map[string]time.Time{}
+	for _, doc := range docs {
+		if before, ok := last[doc.Environment]; ok && doc.Time.Before(before) {
+			return failAt(doc.line, "this release of %s is older than the one above it: the list is in order of time", doc.Environment)
+		}
+		last[doc.Environment] = doc.Time
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/spanloop/spanloop/internal/registry/mustache"
+)
+
+// NewVersion is a prompt version to be added. Template and Messages exclude each
+// other; a bare template is one system message.
+type NewVersion struct {
+	Prompt string
+	// Version is the name of the version; empty for the next one.
+	Version        string
+	Template       string
+	Messages       []TemplateMessage
+	Params         json.RawMessage
+	ResponseFormat json.RawMessage
+	Author         string
+	Message        string
+	// Parent is the version this one was made from; empty for the latest.
+	Parent string
+	// Time is when the version was made; zero for now.
+	Time time.Time
+}
+
+// versionFile is the order in which a version's keys are written.
+type versionFile struct {
+	Version        string            `yaml:"version"`
+	Author         string            `yaml:"author,omitempty"`
+	Time           string            `yaml:"time"`
+	Message        string            `yaml:"message,omitempty"`
+	Parent         string            `yaml:"parent,omitempty"`
+	Hash           string            `yaml:"hash,omitempty"`
+	Partials       map[string]string `yaml:"partials,omitempty"`
+	Template       *string           `yaml:"template,omitempty"`
+	Messages       []TemplateMessage `yaml:"messages,omitempty"`
+	Content        *string           `yaml:"content,omitempty"`
+	Params         *yaml.Node        `yaml:"params,omitempty"`
+	ResponseFormat *yaml.Node        `yaml:"response_format,omitempty"`
+	Definition     *yaml.Node        `yaml:"definition,omitempty"`
+}
+
+// AddVersion writes a new version of a prompt, which is created if need be. An
+// existing version is never overwritten. Partials without a version are pinned
+// to the newest one.
+func AddVersion(dir string, v NewVersion) (*Version, error) {
+	if err := CheckName(v.Prompt); err != nil {
+		return nil, fmt.Errorf("registry: prompt %w", err)
+	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	snapshot, _ := Load(dir)
+	prompt := snapshot.Prompt(v.Prompt)
+	if v.Version == "" {
+		v.Version = nextPromptVersion(dir, v.Prompt, prompt)
+	}
+	if err := CheckVersion(v.Version); err != nil {
+		return nil, fmt.Errorf("registry: prompt %s: %w", v.Prompt, err)
+	}
+	if latest := prompt.Latest(); v.Parent == "" && latest != nil {
+		v.Parent = latest.Version
+	}
+	doc, err := v.file(snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("registry: prompt %s version %s: %w", v.Prompt, v.Version, err)
+	}
+	file := filepath.Join(promptsFolder, filepath.FromSlash(v.Prompt), versionsFolder, v.Version+".yaml")
+	return addChecked(dir, file, doc, func(s *Snapshot) (*Version, string) {
+		if added := s.Prompt(v.Prompt).Version(v.Version); added != nil {
+			return added, added.Hash
+		}
+		return nil, ""
+	})
+}
+
+func nextPromptVersion(dir, name string, prompt *Prompt) string {
+	latest, count := "", 0
+	if v := prompt.Latest(); v != nil {
+		latest, count = v.Version, len(prompt.Versions)
+	}
+	taken := fileTaken(filepath.Join(dir, promptsFolder, filepath.FromSlash(name), versionsFolder))
+	return nextVersion(latest, count, func(next string) bool { return prompt.Version(next) != nil || taken(next) })
+}
+
+// file turns the version into what is written.
+func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
+	if (v.Template == "") == (len(v.Messages) == 0) {
+		return nil, errors.New("a version needs a template or messages, and not both")
+	}
+	if v.Time.IsZero() {
+		v.Time = time.Now()
+	}
+	doc := &versionFile{
+		Version: v.Version, Author: v.Author, Time: stamp(v.Time), Message: v.Message, Parent: v.Parent, Messages: v.Messages,
+	}
+	texts := []string{v.Template}
+	if v.Template != "" {
+		doc.Template = &v.Template
+	}
+	for _, m := range v.Messages {
+		texts = append(texts, m.Content)
+	}
+	var err error
+	if doc.Partials, err = pin(snapshot, texts); err != nil {
+		return nil, err
+	}
+	if doc.Params, err = jsonNode(v.Params); err != nil {
+		return nil, fmt.Errorf("params: %w", err)
+	}
+	if doc.ResponseFormat, err = jsonNode(v.ResponseFormat); err != nil {
+		return nil, fmt.Errorf("response format: %w", err)
+	}
+	return doc, nil
+}
+
+// stamp is a time as it is written: UTC, to the nanosecond where it has them.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// pin names the newest version of each partial that a template names without.
+func pin(snapshot *Snapshot, texts []string) (map[string]string, error) {
+	pins := map[string]string{}
+	for _, text := range texts {
+		t, err := mustache.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, reference := range t.Partials() {
+			name, version := splitReference(reference)
+			if version != "" {
+				continue
+			}
+			p := snapshot.Partial(name)
+			if p == nil {
+				return nil, fmt.Errorf("partial %s does not exist", show(name))
+			}
+			pins[name] = p.Versions[len(p.Versions)-1].Version
+		}
+	}
+	return pins, nil
+}
+
+// jsonNode is JSON as a YAML node; nil for none.
+func jsonNode(text json.RawMessage) (*yaml.Node, error) {
+	if len(bytes.TrimSpace(text)) == 0 || string(text) == "null" {
+		return nil, nil
+	}
+	if !json.Valid(text) {
+		return nil, errors.New("not valid JSON")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return jsonValue(d)
+}
+
+// jsonValue reads one JSON value and keeps the order of its keys.
+func jsonValue(d *json.Decoder) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, fmt.Errorf("JSON: %w", err)
+	}
+	switch t := token.(type) {
+	case json.Delim:
+		node := &yaml.Node{Kind: yaml.SequenceNode}
+		if t == '{' {
+			node.Kind = yaml.MappingNode
+		}
+		for d.More() {
+			child, err := jsonValue(d)
+			if err != nil {
+				return nil, err
+			}
+			node.Content = append(node.Content, child)
+		}
+		_, err := d.Token()
+		return node, err
+	case json.Number:
+		tag := "!!int"
+		if _, err := strconv.ParseInt(t.String(), 10, 64); err != nil {
+			tag = "!!float"
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: t.String()}, nil
+	default:
+		node := &yaml.Node{}
+		err := node.Encode(t)
+		return node, err
+	}
+}
+
+// addChecked writes a file that did not exist and reads the registry again: a
+// version that the registry refuses is taken back.
+func addChecked[T any](dir, file string, doc *versionFile, find func(*Snapshot) (*T, string)) (*T, error) {
+	full := filepath.Join(dir, file)
+	if err := create(dir, file, encode(doc)); err != nil {
+		return nil, err
+	}
+	snapshot, problems := Load(dir)
+	added, hash := find(snapshot)
+	if added == nil {
+		reason := "the registry does not show it"
+		for _, p := range problems {
+			if p.File == full && !p.Warning {
+				reason = p.Reason
+			}
+		}
+		return nil, errors.Join(fmt.Errorf("registry: %s is refused: %s", file, reason), os.Remove(full))
+	}
+	doc.Hash = hash
+	if err := replace(full, encode(doc)); err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(v); err != nil {
+		panic(fmt.Sprintf("registry: encoding %T: %v", v, err))
+	}
+	return b.Bytes()
+}
+
+// nextVersion counts the last number of the latest version up until the name is
+// free: 3.1 is followed by 3.2, v7 by v8, nothing by 1.
+func nextVersion(latest string, count int, taken func(string) bool) string {
+	end := len(latest)
+	for end > 0 && (latest[end-1] < '0' || latest[end-1] > '9') {
+		end--
+	}
+	start := end
+	for start > 0 && latest[start-1] >= '0' && latest[start-1] <= '9' {
+		start--
+	}
+	prefix, suffix := latest[:start], latest[end:]
+	number, err := strconv.ParseUint(latest[start:end], 10, 32)
+	if err != nil {
+		prefix, suffix, number = "", "", uint64(count)
+	}
+	for {
+		number++
+		next := prefix + strconv.FormatUint(number, 10) + suffix
+		if !taken(next) {
+			return next
+		}
+	}
+}
+
+// fileTaken tells whether a version's file exists, readable or not.
+func fileTaken(folder string) func(string) bool {
+	return func(version string) bool {
+		for _, end := range []string{".yaml", ".yml", ".json"} {
+			if _, err := os.Lstat(filepath.Join(folder, version+end)); err == nil {
+				return true
+			}
+		}
+		return false
+	}
+}

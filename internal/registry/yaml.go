@@ -1,0 +1,214 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// lineError is an error with its place in a file.
+type lineError struct {
+	line   int
+	reason string
+}
+
+func (e *lineError) Error() string { return e.reason }
+
+func failAt(line int, format string, args ...any) error {
+	return &lineError{line: line, reason: fmt.Sprintf(format, args...)}
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+
+// decodeYAML reads exactly one document into v and refuses unknown keys.
+func decodeYAML(data []byte, v any) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(v); err != nil {
+		return yamlError(data, err)
+	}
+	var more yaml.Node
+	switch err := d.Decode(&more); {
+	case err == nil:
+		return failAt(more.Line, "a second YAML document: one file holds one")
+	case !errors.Is(err, io.EOF):
+		return yamlError(data, err)
+	}
+	return nil
+}
+
+// yamlError finds the line of a YAML error.
+func yamlError(data []byte, err error) error {
+	if errors.Is(err, io.EOF) {
+		return failAt(1, "the file is empty")
+	}
+	var located *lineError
+	if errors.As(err, &located) {
+		return located
+	}
+	var typed *yaml.TypeError
+	message := err.Error()
+	isType := errors.As(err, &typed) && len(typed.Errors) > 0
+	if isType {
+		message = typed.Errors[0]
+	}
+	line, reason := 1, strings.TrimPrefix(message, "yaml: ")
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		reason = m[2]
+		if !isType && countsFromZero(reason) {
+			line++
+		}
+	} else if name, ok := strings.CutPrefix(reason, "unknown anchor '"); ok {
+		name, _, _ = strings.Cut(name, "'")
+		line = 1 + bytes.Count(data[:max(0, bytes.Index(data, []byte("*"+name)))], []byte("\n"))
+	}
+	reason = goType.ReplaceAllString(reason, "")
+	return failAt(line, "%s", "not valid YAML for this file: "+reason)
+}
+
+// goType is the name of our own type at the end of the decoder's messages.
+var goType = regexp.MustCompile(` (in type|into) registry\.\w+$`)
+
+// countsFromZero tells the parser's errors, whose lines the library counts from
+// zero, from the scanner's, which it counts from one.
+func countsFromZero(reason string) bool {
+	switch {
+	case strings.HasPrefix(reason, "did not find expected '"), strings.HasPrefix(reason, "did not find expected <"),
+		reason == "did not find expected node content", reason == "did not find expected key",
+		reason == "found undefined tag handle", strings.HasPrefix(reason, "found duplicate %"),
+		reason == "found incompatible YAML document":
+		return true
+	}
+	return false
+}
+
+// scalar returns the text of a node that must be a text.
+func scalar(node *yaml.Node, what string) (string, error) {
+	for hops := 0; node.Kind == yaml.AliasNode && hops < 8; hops++ {
+		node = node.Alias
+	}
+	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" {
+		return "", failAt(node.Line, "%s must be a text", what)
+	}
+	return node.Value, nil
+}
+
+// textLine is the line in the file of line n (1-based) of a node's text.
+func textLine(node *yaml.Node, n int) int {
+	if node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return node.Line + n
+	}
+	return node.Line + n - 1
+}
+
+// jsonBudget bounds what aliases can blow up.
+const jsonBudget = 200_000
+
+// nodeJSON writes a YAML node as JSON. Numbers keep their source text where
+// JSON has the same form; dates are texts.
+func nodeJSON(node *yaml.Node) (json.RawMessage, error) {
+	w := nodeWriter{left: jsonBudget}
+	if err := w.write(node, 0); err != nil {
+		return nil, err
+	}
+	return w.out, nil
+}
+
+type nodeWriter struct {
+	out  []byte
+	left int
+}
+
+func (w *nodeWriter) write(node *yaml.Node, depth int) error {
+	w.left--
+	if w.left < 0 || depth > 100 || len(w.out) > maxFileBytes*2 {
+		return failAt(node.Line, "nested too deep, or too large once its aliases are followed")
+	}
+	switch node.Kind {
+	case yaml.AliasNode:
+		return w.write(node.Alias, depth+1)
+	case yaml.SequenceNode:
+		w.out = append(w.out, '[')
+		for i, item := range node.Content {
+			if i > 0 {
+				w.out = append(w.out, ',')
+			}
+			if err := w.write(item, depth+1); err != nil {
+				return err
+			}
+		}
+		w.out = append(w.out, ']')
+		return nil
+	case yaml.MappingNode:
+		return w.mapping(node, depth)
+	}
+	return w.scalar(node)
+}
+
+func (w *nodeWriter) mapping(node *yaml.Node, depth int) error {
+	seen := make(map[string]bool, len(node.Content)/2)
+	w.out = append(w.out, '{')
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key := node.Content[i]
+		if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+			return failAt(key.Line, "a key must be a plain text")
+		}
+		if seen[key.Value] {
+			return failAt(key.Line, "key %s occurs twice", show(key.Value))
+		}
+		seen[key.Value] = true
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.out = append(append(w.out, marshal(key.Value)...), ':')
+		if err := w.write(node.Content[i+1], depth+1); err != nil {
+			return err
+		}
+	}
+	w.out = append(w.out, '}')
+	return nil
+}
+
+func (w *nodeWriter) scalar(node *yaml.Node) error {
+	var value any
+	switch node.ShortTag() {
+	case "!!int", "!!float":
+		if isJSONNumber(node.Value) {
+			w.out = append(w.out, node.Value...)
+			return nil
+		}
+		if err := node.Decode(&value); err != nil {
+			return failAt(node.Line, "%s is no number", show(node.Value))
+		}
+	case "!!bool", "!!null":
+		if err := node.Decode(&value); err != nil {
+			return failAt(node.Line, "%s cannot be read", show(node.Value))
+		}
+	default:
+		value = node.Value
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return failAt(node.Line, "%s has no form in JSON", show(node.Value))
+	}
+	if text, ok := value.(string); ok {
+		encoded = marshal(text)
+	}
+	w.out = append(w.out, encoded...)
+	return nil
+}
+
+func isJSONNumber(s string) bool {
+	return s != "" && (s[0] == '-' || (s[0] >= '0' && s[0] <= '9')) && json.Valid([]byte(s))
+}
