@@ -1,0 +1,102 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package genaiparquetexporter writes GenAI spans, their scores and the prompts
+// and tools behind them as per-version Parquet files.
+package genaiparquetexporter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/spanloop/spanloop/internal/dataset"
+)
+
+// Config configures the exporter. The defaults work.
+type Config struct {
+	// Path is the dataset's folder.
+	Path string `mapstructure:"path"`
+	// Content says how much of the messages is stored: full.
+	Content string `mapstructure:"content"`
+	// Include is genai, or all for spans of other kinds too.
+	Include string `mapstructure:"include"`
+	// Compression is zstd, snappy or none.
+	Compression string `mapstructure:"compression"`
+	// MaxSpanBytes bounds one span; larger ones go to the reject file.
+	MaxSpanBytes int `mapstructure:"max_span_bytes"`
+
+	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	Retry configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
+}
+
+func createDefaultConfig() component.Config {
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.Sizer = exporterhelper.RequestSizerTypeBytes
+	queue.QueueSize = 256 << 20
+	queue.BlockOnOverflow = true
+	queue.NumConsumers = 2
+	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
+		FlushTimeout: 5 * time.Second,
+		Sizer:        exporterhelper.RequestSizerTypeBytes,
+		MinSize:      32 << 20,
+	})
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.InitialInterval = time.Second
+	retry.MaxElapsedTime = 0
+	return &Config{
+		Path:         "./spanloop-data",
+		Content:      "full",
+		Include:      dataset.IncludeGenAI,
+		Compression:  dataset.CodecZstd,
+		MaxSpanBytes: dataset.DefaultMaxSpanBytes,
+		Queue:        configoptional.Some(queue),
+		Retry:        retry,
+	}
+}
+
+// Validate checks the configuration; each error names its key.
+func (c *Config) Validate() error {
+	var problems []error
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			problems = append(problems, fmt.Errorf("%s: %q is not one of %s", key, value, strings.Join(allowed, ", ")))
+		}
+	}
+	if c.Path == "" {
+		problems = append(problems, errors.New("path: a directory is expected"))
+	}
+	if scheme, _, found := strings.Cut(c.Path, "://"); found {
+		problems = append(problems, fmt.Errorf("path: %s:// is not supported: give a local directory", scheme))
+	}
+	oneOf("content", c.Content, "full")
+	oneOf("include", c.Include, dataset.IncludeGenAI, dataset.IncludeAll)
+	oneOf("compression", c.Compression, dataset.CodecZstd, dataset.CodecSnappy, dataset.CodecNone)
+	if c.MaxSpanBytes <= 0 {
+		problems = append(problems, fmt.Errorf("max_span_bytes: %d is not above zero", c.MaxSpanBytes))
+	}
+	return errors.Join(problems...)
+}
+
+// traps returns warnings about settings with which acknowledged spans can be
+// lost.
+func (c *Config) traps() []string {
+	if !c.Queue.HasValue() || c.Queue.Get().StorageID == nil {
+		return nil
+	}
+	var warnings []string
+	if !c.Retry.Enabled {
+		warnings = append(warnings, "sending_queue.storage is set but retry_on_failure is disabled: a failed write loses spans that were acknowledged")
+	}
+	if c.Retry.Enabled && c.Retry.MaxElapsedTime > 0 {
+		warnings = append(warnings, fmt.Sprintf("retry_on_failure.max_elapsed_time is %s: spans are dropped when the disk fails for longer; 0 retries without end", c.Retry.MaxElapsedTime))
+	}
+	return warnings
+}

@@ -1,0 +1,113 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genaiparquetexporter
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/spanloop/spanloop/internal/dataset"
+)
+
+const scopeName = "github.com/spanloop/spanloop/exporter/genaiparquetexporter"
+
+// parquetExporter writes each push as complete files. It keeps no rows.
+type parquetExporter struct {
+	config  *Config
+	logger  *zap.Logger
+	writer  *dataset.Writer
+	rows    metric.Int64Counter
+	files   metric.Int64Counter
+	bytes   metric.Int64Counter
+	refused metric.Int64Counter
+}
+
+func newParquetExporter(config *Config, settings component.TelemetrySettings) (*parquetExporter, error) {
+	e := &parquetExporter{config: config, logger: settings.Logger}
+	meter := settings.MeterProvider.Meter(scopeName)
+	for _, c := range []struct {
+		counter           *metric.Int64Counter
+		name, unit, about string
+	}{
+		{&e.rows, "rows", "{row}", "Rows written, by table."},
+		{&e.files, "files", "{file}", "Parquet files written."},
+		{&e.bytes, "bytes", "By", "Bytes of Parquet files written."},
+		{&e.refused, "refused_spans", "{span}", "Spans that are no rows, by reason."},
+	} {
+		counter, err := meter.Int64Counter("otelcol_exporter_genai_parquet_"+c.name, metric.WithDescription(c.about), metric.WithUnit(c.unit))
+		if err != nil {
+			return nil, err
+		}
+		*c.counter = counter
+	}
+	return e, nil
+}
+
+func (e *parquetExporter) start(context.Context, component.Host) error {
+	for _, warning := range e.config.traps() {
+		e.logger.Warn(warning)
+	}
+	writer, err := dataset.NewWriter(e.config.Path, dataset.WriterOptions{
+		Codec: e.config.Compression, Include: e.config.Include, MaxSpanBytes: e.config.MaxSpanBytes,
+	})
+	if err != nil {
+		return err
+	}
+	e.writer = writer
+	return nil
+}
+
+func (e *parquetExporter) shutdown(context.Context) error {
+	if e.writer == nil {
+		return nil
+	}
+	return e.writer.Close()
+}
+
+// pushTraces writes a batch. Every error is worth a retry: what can never be a
+// row is in the reject file already.
+func (e *parquetExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
+	result, err := e.writer.WriteTraces(ctx, td)
+	if err != nil {
+		return fmt.Errorf("genai_parquet: %w", err)
+	}
+	e.count(ctx, result)
+	return nil
+}
+
+func (e *parquetExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
+	result, err := e.writer.WriteLogs(ctx, ld)
+	if err != nil {
+		return fmt.Errorf("genai_parquet: %w", err)
+	}
+	e.count(ctx, result)
+	return nil
+}
+
+func (e *parquetExporter) count(ctx context.Context, r dataset.Result) {
+	add := func(counter metric.Int64Counter, n int, key, value string) {
+		if n > 0 {
+			counter.Add(ctx, int64(n), metric.WithAttributes(attribute.String(key, value)))
+		}
+	}
+	add(e.rows, r.Spans, "table", dataset.TableSpans)
+	add(e.rows, r.Scores, "table", dataset.TableScores)
+	add(e.rows, r.Content, "table", dataset.TableContent)
+	e.files.Add(ctx, int64(r.Files))
+	e.bytes.Add(ctx, r.Bytes)
+	add(e.refused, r.Skipped, "reason", "not_genai")
+	add(e.refused, r.Duplicates, "reason", "duplicate")
+	for reason, n := range r.Rejected {
+		add(e.refused, n, "reason", reason)
+		e.logger.Warn("spans went to the reject file", zap.String("reason", reason), zap.Int("spans", n),
+			zap.String("folder", e.config.Path+"/_rejected"))
+	}
+}

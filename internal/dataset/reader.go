@@ -1,0 +1,204 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// ErrNoDataset is returned for a path that holds no dataset.
+var ErrNoDataset = errors.New("no dataset")
+
+// Dataset is a dataset opened for reading.
+type Dataset struct{ root string }
+
+// Open opens a dataset; ErrNoDataset when the folder does not exist.
+func Open(path string) (*Dataset, error) {
+	root, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("dataset %q: %w", path, err)
+	}
+	info, err := os.Stat(root)
+	if err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("dataset %q: %w: start the collector with genai_parquet, or name another folder", path, ErrNoDataset)
+	}
+	return &Dataset{root: root}, nil
+}
+
+// Root is the dataset's absolute path.
+func (d *Dataset) Root() string { return d.root }
+
+// Files lists the files of a table that manifests name.
+func (d *Dataset) Files(table string) ([]File, error) {
+	files, _, err := readManifest(d.root)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(files, func(f File) bool { return f.Table != table }), nil
+}
+
+// Filter selects spans; empty fields select all.
+type Filter struct {
+	SpanIDs, TraceIDs []string
+	// Since is inclusive, Until exclusive, by start time.
+	Since, Until time.Time
+	// PromptName and PromptVersion must match exactly.
+	PromptName, PromptVersion string
+}
+
+// excludes tells from the manifest alone that a file holds no selected span.
+func (f *Filter) excludes(file File) bool {
+	return !f.Since.IsZero() && file.MaxTime.Before(f.Since) || !f.Until.IsZero() && !file.MinTime.Before(f.Until) ||
+		f.PromptName != "" && !strings.Contains(file.Path, "/prompt_name="+escapeSegment(f.PromptName)+"/") ||
+		f.PromptVersion != "" && !strings.Contains(file.Path, "/prompt_version="+escapeSegment(f.PromptVersion)+"/")
+}
+
+// ReadTraces returns the selected spans as they were received, each once.
+func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces, error) {
+	files, err := d.Files(TableSpans)
+	if err != nil {
+		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.root, err)
+	}
+	b := newTraceBuilder(filter)
+	for _, f := range files {
+		if filter.excludes(f) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return ptrace.Traces{}, err
+		}
+		if err := readFile(ctx, filepath.Join(d.root, filepath.FromSlash(f.Path)), b); err != nil {
+			return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.root, f.Path, err)
+		}
+	}
+	return b.traces, nil
+}
+
+// readFile reads the row groups of a file that may hold selected spans.
+func readFile(ctx context.Context, path string, b *traceBuilder) error {
+	source, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	properties := parquet.NewReaderProperties(memory.DefaultAllocator)
+	properties.BufferedStreamEnabled = true
+	reader, err := file.NewParquetReader(source, file.WithReadProps(properties))
+	if err != nil {
+		_ = source.Close()
+		return err
+	}
+	defer reader.Close()
+	if err := checkFormat(reader); err != nil {
+		return err
+	}
+	groups, err := selectGroups(reader, b.filter)
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 1024}, memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	records, err := arrowReader.GetRecordReader(ctx, nil, groups)
+	if err != nil {
+		return err
+	}
+	defer records.Release()
+	for records.Next() {
+		if err := b.addRecord(records.RecordBatch()); err != nil {
+			return err
+		}
+	}
+	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// checkFormat refuses files of a newer format.
+func checkFormat(reader *file.Reader) error {
+	value := reader.MetaData().KeyValueMetadata().FindValue(formatKey)
+	if value == nil || *value == "" {
+		return errors.New("not written by spanloop: no " + formatKey + " in the file's metadata")
+	}
+	if *value != "1" {
+		return fmt.Errorf("format %s is not known: use a newer spanloop", *value)
+	}
+	return nil
+}
+
+// selectGroups drops row groups whose bloom filter of span ids excludes all ids
+// that are asked for.
+func selectGroups(reader *file.Reader, filter Filter) ([]int, error) {
+	var groups []int
+	column := reader.MetaData().Schema.ColumnIndexByName("span_id")
+	blooms := reader.GetBloomFilterReader()
+	for i := range reader.NumRowGroups() {
+		if len(filter.SpanIDs) == 0 || column < 0 {
+			groups = append(groups, i)
+			continue
+		}
+		group, err := blooms.RowGroup(i)
+		if err != nil {
+			return nil, err
+		}
+		found, err := mayHold(group, column, filter.SpanIDs)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			groups = append(groups, i)
+		}
+	}
+	return groups, nil
+}
+
+// column returns a record's column by name.
+func columnByName[T arrow.Array](record arrow.RecordBatch, name string) (T, error) {
+	var none T
+	index := record.Schema().FieldIndices(name)
+	if len(index) != 1 {
+		return none, fmt.Errorf("column %s is missing", name)
+	}
+	column, ok := record.Column(index[0]).(T)
+	if !ok {
+		return none, fmt.Errorf("column %s has type %s", name, record.Column(index[0]).DataType())
+	}
+	return column, nil
+}
+
+// mayHold asks the bloom filter of a column about ids; a group without a filter
+// may hold anything.
+func mayHold(group *metadata.RowGroupBloomFilterReader, column int, ids []string) (bool, error) {
+	filter, err := group.GetColumnBloomFilter(column)
+	if err != nil {
+		return false, err
+	}
+	if filter == nil {
+		return true, nil
+	}
+	typed := metadata.TypedBloomFilter[parquet.ByteArray]{BloomFilter: filter}
+	for _, id := range ids {
+		if typed.Check(parquet.ByteArray(id)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,155 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// content is a prompt's or a tool's text, stored once for each hash.
+type content struct {
+	table, name, version, hash, text string
+}
+
+// key identifies content apart from its text.
+func (c content) key() string {
+	return c.table + "\x00" + c.name + "\x00" + c.version + "\x00" + c.hash
+}
+
+// maxKnown bounds what a writer remembers of stored content. What is forgotten
+// is written once more; readers keep one of equal rows.
+const maxKnown = 1 << 16
+
+// known remembers which content is in the dataset already.
+type known struct {
+	mu   sync.Mutex
+	keys map[string]struct{}
+}
+
+func (k *known) has(key string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.keys[key]
+	return ok
+}
+
+func (k *known) remember(list []content) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys == nil || len(k.keys)+len(list) > maxKnown {
+		k.keys = make(map[string]struct{})
+	}
+	for _, c := range list {
+		k.keys[c.key()] = struct{}{}
+	}
+}
+
+// collect notes the prompt and tools of a row that are not stored yet.
+func (p *push) collect(r *spanRow) {
+	id := &r.identity
+	if id.PromptHash != "" && r.promptName != "" {
+		p.note(content{TablePrompts, r.promptName, r.promptValue, id.PromptHash, ""}, func() string {
+			if r.call.Prompt.Template != "" {
+				return r.call.Prompt.Template
+			}
+			return r.call.SystemText()
+		})
+	}
+	if len(id.ToolVersions) == 0 || id.ToolsetHash == "" {
+		return
+	}
+	if !p.isFresh(content{TableTools, "", "", id.ToolsetHash, ""}) {
+		return
+	}
+	p.collectTools(r)
+}
+
+// isFresh notes a toolset itself, so that its tools are looked at once only.
+func (p *push) isFresh(c content) bool {
+	key := c.key()
+	if _, met := p.met[key]; met || p.writer.known.has(key) {
+		return false
+	}
+	p.met[key] = struct{}{}
+	p.fresh = append(p.fresh, c)
+	return true
+}
+
+func (p *push) collectTools(r *spanRow) {
+	list, err := r.call.Tools.List()
+	if err != nil || len(list) != len(r.identity.ToolVersions) {
+		return
+	}
+	for i, d := range list {
+		_, version, ok := cutLast(r.identity.ToolVersions[i], '@')
+		hash, err := toolHash(d)
+		if !ok || err != nil {
+			continue
+		}
+		p.note(content{TableTools, d.Name, version, hash, ""}, func() string { return string(d.Raw) })
+	}
+}
+
+func (p *push) note(c content, text func() string) {
+	if !p.isFresh(c) {
+		return
+	}
+	c.text = strings.ToValidUTF8(strings.Clone(text()), "\ufffd")
+	p.fresh[len(p.fresh)-1] = c
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	if at := strings.LastIndexByte(s, sep); at >= 0 {
+		return s[:at], s[at+1:], true
+	}
+	return s, "", false
+}
+
+// writeReferences writes new prompts and tools, one file a table.
+func (p *push) writeReferences() error {
+	for _, table := range []string{TablePrompts, TableTools} {
+		var rows []content
+		for _, c := range p.fresh {
+			if c.table == table && c.name != "" {
+				rows = append(rows, c)
+			}
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		slices.SortFunc(rows, func(a, b content) int { return strings.Compare(a.key(), b.key()) })
+		encoded, err := encodeReferences(table, rows, p.writer.options.Codec)
+		if err != nil {
+			return err
+		}
+		if err := p.putFile(table, table, encoded, len(rows), 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func encodeReferences(table string, rows []content, codec string) ([]byte, error) {
+	enc, err := newEncoder(table, codec)
+	if err != nil {
+		return nil, err
+	}
+	text := "template"
+	if table == TableTools {
+		text = "definition"
+	}
+	clean := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+	for _, c := range rows {
+		enc.leaf("name").text(clean(c.name))
+		enc.leaf("version").text(clean(c.version))
+		enc.leaf("hash").text(clean(c.hash))
+		enc.leaf(text).optional(c.text)
+		if err := enc.endRow(len(c.text)); err != nil {
+			return nil, err
+		}
+	}
+	return enc.finish()
+}

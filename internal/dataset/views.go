@@ -1,0 +1,169 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// derived are columns that views add or rename.
+var viewDocs = map[string][]ColumnDoc{
+	TablePrompts: {
+		{Name: "first_seen", Type: "TIMESTAMP", Unit: "UTC", Meaning: "start of the first call with this version"},
+		{Name: "last_seen", Type: "TIMESTAMP", Unit: "UTC", Meaning: "start of the latest call with this version"},
+	},
+	TableTools: {
+		{Name: "first_seen", Type: "TIMESTAMP", Unit: "UTC", Meaning: "start of the first call that was offered this version"},
+		{Name: "last_seen", Type: "TIMESTAMP", Unit: "UTC", Meaning: "start of the latest call that was offered this version"},
+	},
+}
+
+// Columns describes the columns of each view.
+func Columns() map[string][]ColumnDoc {
+	docs := map[string][]ColumnDoc{}
+	for _, table := range []string{TableSpans, TableScores, TablePrompts, TableTools} {
+		for _, c := range columnsOf(table) {
+			doc := c.doc
+			doc.Name = c.name
+			if doc.Type == "" {
+				doc.Type = duckType(c.kind)
+			}
+			docs[table] = append(docs[table], doc)
+		}
+		docs[table] = append(docs[table], viewDocs[table]...)
+	}
+	return docs
+}
+
+// duckType is DuckDB's name of a column's type.
+func duckType(kind arrow.DataType) string {
+	switch kind.ID() {
+	case arrow.STRING:
+		return "VARCHAR"
+	case arrow.INT64:
+		return "BIGINT"
+	case arrow.INT32:
+		return "INTEGER"
+	case arrow.FLOAT64:
+		return "DOUBLE"
+	case arrow.BOOL:
+		return "BOOLEAN"
+	case arrow.TIMESTAMP:
+		return "TIMESTAMP"
+	case arrow.DATE32:
+		return "DATE"
+	case arrow.BINARY:
+		return "BLOB"
+	case arrow.MAP:
+		return "MAP(VARCHAR, VARCHAR)"
+	case arrow.LIST:
+		if kind == callList {
+			return "STRUCT(id VARCHAR, \"name\" VARCHAR, arguments VARCHAR)[]"
+		}
+		return "VARCHAR[]"
+	}
+	return "VARCHAR"
+}
+
+// ViewsSQL returns the statements that make the views spans, scores, prompts and
+// tools in DuckDB over the dataset at path. Views of tables without files have
+// no rows and the right types.
+func ViewsSQL(path string) (string, error) {
+	root, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, table := range Tables {
+		b.WriteString(sourceView(table, filepath.ToSlash(root)+"/", hasFiles(filepath.Join(root, table))))
+	}
+	b.WriteString(viewStatements)
+	return b.String(), nil
+}
+
+// viewsFile is views.sql: the same for the folder in which DuckDB is started.
+func viewsFile() string {
+	var b strings.Builder
+	b.WriteString("-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder:\n--   duckdb -init views.sql\n" +
+		"-- A table that has no files yet makes its statements fail; the others work.\n\n")
+	for _, table := range Tables {
+		b.WriteString(sourceView(table, "", true))
+	}
+	b.WriteString(viewStatements)
+	return b.String()
+}
+
+// hasFiles tells whether a folder holds a Parquet file.
+func hasFiles(dir string) bool {
+	found := false
+	_ = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.HasSuffix(path, ".parquet") {
+			found = true
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	return found
+}
+
+// sourceView makes <table>_files, the rows as they are stored. Names are read
+// from the files, not from the paths, where long ones are cut.
+func sourceView(table, prefix string, files bool) string {
+	columns := columnsOf(table)
+	if !files {
+		var empty []string
+		for _, c := range columns {
+			empty = append(empty, fmt.Sprintf("CAST(NULL AS %s) AS %q", duckType(c.kind), c.name))
+		}
+		return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT %s WHERE false;\n", table, strings.Join(empty, ", "))
+	}
+	glob := prefix + table + "/**/*.parquet"
+	if slices.Contains([]string{TablePrompts, TableTools}, table) {
+		glob = prefix + table + "/*.parquet"
+	}
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet('%s', hive_partitioning = false, union_by_name = true);\n",
+		table, strings.ReplaceAll(glob, "'", "''"))
+}
+
+// viewStatements define the views over the files. A span or score that a retry
+// wrote twice counts once. Identity that only another span of the trace knows is
+// filled in where the row has none.
+const viewStatements = `
+CREATE OR REPLACE VIEW spans AS
+SELECT * EXCLUDE (row_number_) REPLACE (
+  nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
+  nullif(prompt_version, '__none__') AS prompt_version,
+  CAST(start_time AT TIME ZONE 'UTC' AS TIMESTAMP) AS start_time)
+FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano) AS row_number_ FROM spans_files)
+WHERE row_number_ = 1;
+
+CREATE OR REPLACE VIEW scores AS
+SELECT * EXCLUDE (row_number_) REPLACE (
+  nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
+  nullif(prompt_version, '__none__') AS prompt_version,
+  CAST(time AT TIME ZONE 'UTC' AS TIMESTAMP) AS time)
+FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, evaluation_id ORDER BY time DESC) AS row_number_ FROM scores_files)
+WHERE row_number_ = 1;
+
+CREATE OR REPLACE VIEW prompts AS
+SELECT p.name, p.version, p.hash, any_value(p.template) AS template, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen
+FROM prompts_files p
+LEFT JOIN (SELECT prompt_name, prompt_version, min(start_time) AS first_seen, max(start_time) AS last_seen
+           FROM spans WHERE NOT is_replay GROUP BY ALL) s ON s.prompt_name = p.name AND s.prompt_version = p.version
+GROUP BY p.name, p.version, p.hash;
+
+CREATE OR REPLACE VIEW tools AS
+SELECT t.name, t.version, t.hash, any_value(t.definition) AS definition, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen
+FROM tools_files t
+LEFT JOIN (SELECT tool, min(start_time) AS first_seen, max(start_time) AS last_seen
+           FROM (SELECT unnest(tool_versions) AS tool, start_time FROM spans WHERE NOT is_replay) GROUP BY tool) s
+  ON s.tool = t.name || '@' || t.version
+GROUP BY t.name, t.version, t.hash;
+`

@@ -1,0 +1,348 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/genai"
+)
+
+// Inclusion says which spans are stored.
+const (
+	IncludeGenAI = "genai"
+	IncludeAll   = "all"
+)
+
+// DefaultMaxSpanBytes bounds one span's content.
+const DefaultMaxSpanBytes = 64 << 20
+
+// WriterOptions configure a Writer. The zero value works.
+type WriterOptions struct {
+	// Codec is zstd (default), snappy or none.
+	Codec string
+	// Include is genai (default) or all.
+	Include string
+	// MaxSpanBytes bounds a span's size as OTLP; larger ones are rejected.
+	MaxSpanBytes int
+}
+
+// Writer writes spans, scores, prompts and tools. It keeps no rows: when a write
+// returns nil all of it is durable. It is safe for concurrent use.
+type Writer struct {
+	storage *storage
+	options WriterOptions
+	known   known
+	tables  sync.Pool
+}
+
+// tables are the encoders that one write needs, reused.
+type tables struct {
+	spans  *spanTable
+	scores *scoreTable
+}
+
+// Result counts what one write did.
+type Result struct {
+	Spans, Scores, Content int
+	Files                  int
+	Bytes                  int64
+	// Skipped are spans that are no GenAI spans.
+	Skipped int
+	// Duplicates are spans that stood twice in the batch, equal both times.
+	Duplicates int
+	// Rejected counts spans in the reject file by reason.
+	Rejected map[string]int
+}
+
+// NewWriter prepares a folder for writing: it creates it, writes views.sql, and
+// removes what a crash left unfinished an hour ago or earlier.
+func NewWriter(path string, options WriterOptions) (*Writer, error) {
+	if scheme, _, found := strings.Cut(path, "://"); found {
+		return nil, fmt.Errorf("dataset %q: %s:// is not supported; give a local directory", path, scheme)
+	}
+	if path == "" {
+		return nil, errors.New("dataset: a directory is expected")
+	}
+	if options.Codec == "" {
+		options.Codec = CodecZstd
+	}
+	if options.Include == "" {
+		options.Include = IncludeGenAI
+	}
+	if options.MaxSpanBytes == 0 {
+		options.MaxSpanBytes = DefaultMaxSpanBytes
+	}
+	root, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("dataset %q: %w", path, err)
+	}
+	if err := os.MkdirAll(root, 0o750); err != nil {
+		return nil, fmt.Errorf("dataset %q: %w", path, err)
+	}
+	w := &Writer{storage: newStorage(root), options: options}
+	if err := w.storage.removeStale(time.Now()); err != nil {
+		return nil, fmt.Errorf("dataset %q: %w", path, err)
+	}
+	return w, w.writeViews()
+}
+
+// writeViews writes views.sql when it is missing or of another version.
+func (w *Writer) writeViews() error {
+	target := filepath.Join(w.storage.root, "views.sql")
+	content := []byte(viewsFile())
+	if old, err := os.ReadFile(target); err == nil && string(old) == string(content) {
+		return nil
+	}
+	temporary := target + inProgress
+	if err := w.storage.writeFile(temporary, content); err != nil {
+		return fmt.Errorf("dataset %q: views.sql: %w", w.storage.root, err)
+	}
+	if err := os.Rename(temporary, target); err != nil {
+		return fmt.Errorf("dataset %q: views.sql: %w", w.storage.root, err)
+	}
+	return nil
+}
+
+// Close releases the writer. Nothing is pending.
+func (w *Writer) Close() error { return nil }
+
+func (w *Writer) take() (*tables, error) {
+	if t, ok := w.tables.Get().(*tables); ok {
+		return t, nil
+	}
+	spans, err := newSpanTable(w.options.Codec)
+	if err != nil {
+		return nil, err
+	}
+	scores, err := newScoreTable(w.options.Codec)
+	if err != nil {
+		return nil, err
+	}
+	return &tables{spans: spans, scores: scores}, nil
+}
+
+// WriteTraces writes a batch of spans. An error means that the batch is not
+// durable and should be sent again: what was written of it already is met again
+// under the same names. Spans that can never be written go to a reject file.
+func (w *Writer) WriteTraces(ctx context.Context, td ptrace.Traces) (Result, error) {
+	p := newPush(w)
+	p.sort(td)
+	err := p.writeSpans(ctx)
+	if err == nil {
+		err = p.commit()
+	}
+	if err != nil {
+		return p.result, fmt.Errorf("dataset %q: %w", w.storage.root, err)
+	}
+	w.known.remember(p.fresh)
+	return p.result, nil
+}
+
+// push is one write on its way.
+type push struct {
+	writer  *Writer
+	rows    map[partition][]*spanRow
+	scores  map[partition][]scoreRow
+	rejects []reject
+	files   []File
+	fresh   []content
+	met     map[string]struct{}
+	dirty   map[string]bool
+	result  Result
+}
+
+func newPush(w *Writer) *push {
+	return &push{
+		writer: w, rows: map[partition][]*spanRow{}, scores: map[partition][]scoreRow{},
+		dirty: map[string]bool{}, met: map[string]struct{}{}, result: Result{Rejected: map[string]int{}},
+	}
+}
+
+// sort files the batch's spans by partition.
+func (p *push) sort(td ptrace.Traces) {
+	seen := map[spanKey]ptrace.Span{}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			o := newOrigin(rs, ss)
+			for _, span := range ss.Spans().All() {
+				p.sortSpan(span, o, seen)
+			}
+		}
+	}
+}
+
+type spanKey struct {
+	trace [16]byte
+	span  [8]byte
+}
+
+func (p *push) sortSpan(span ptrace.Span, o *origin, seen map[spanKey]ptrace.Span) {
+	call, isGenAI := genai.Read(span, o.ss.Scope(), o.rs.Resource())
+	if !isGenAI {
+		if p.writer.options.Include != IncludeAll {
+			p.result.Skipped++
+			return
+		}
+		call = nil
+	}
+	if span.TraceID().IsEmpty() || span.SpanID().IsEmpty() {
+		p.reject(span, o, reasonMissingID)
+		return
+	}
+	if size := sizer.SpanSize(span); size > p.writer.options.MaxSpanBytes {
+		p.reject(span, o, reasonTooLarge)
+		return
+	}
+	key := spanKey{trace: span.TraceID(), span: span.SpanID()}
+	if first, twice := seen[key]; twice {
+		if equalSpans(first, span) {
+			p.result.Duplicates++
+		} else {
+			p.reject(span, o, reasonDuplicateID)
+		}
+		return
+	}
+	seen[key] = span
+	row := newSpanRow(span, o, call)
+	scores := scoresOf(row)
+	for _, s := range scores {
+		if s.score.Name == "cost_usd" && s.score.Value.Set && !row.cost.Set {
+			row.cost = s.score.Value
+		}
+		p.scores[s.part] = append(p.scores[s.part], s)
+	}
+	p.rows[row.part] = append(p.rows[row.part], row)
+}
+
+var sizer = &ptrace.ProtoMarshaler{}
+
+// equalSpans compares two spans by their encoding.
+func equalSpans(a, b ptrace.Span) bool {
+	return a.StartTimestamp() == b.StartTimestamp() && a.EndTimestamp() == b.EndTimestamp() &&
+		a.Name() == b.Name() && a.Attributes().Equal(b.Attributes()) && sizer.SpanSize(a) == sizer.SpanSize(b)
+}
+
+// writeSpans encodes and stores partition after partition, in a fixed order, so
+// that the same batch makes the same files.
+func (p *push) writeSpans(ctx context.Context) error {
+	t, err := p.writer.take()
+	if err != nil {
+		return err
+	}
+	for _, part := range sortedParts(p.rows) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.writeSpanPartition(t.spans, part); err != nil {
+			return err
+		}
+	}
+	for _, part := range sortedParts(p.scores) {
+		if err := p.writeScorePartition(t.scores, part); err != nil {
+			return err
+		}
+	}
+	p.writer.tables.Put(t)
+	return p.writeReferences()
+}
+
+func sortedParts[T any](m map[partition]T) []partition {
+	parts := make([]partition, 0, len(m))
+	for part := range m {
+		parts = append(parts, part)
+	}
+	slices.SortFunc(parts, func(a, b partition) int {
+		if order := strings.Compare(a.name, b.name); order != 0 {
+			return order
+		}
+		if order := strings.Compare(a.version, b.version); order != 0 {
+			return order
+		}
+		return int(a.day) - int(b.day)
+	})
+	return parts
+}
+
+func (p *push) writeSpanPartition(t *spanTable, part partition) error {
+	rows := p.rows[part]
+	slices.SortStableFunc(rows, func(a, b *spanRow) int {
+		return int(min(max(int64(a.span.StartTimestamp())-int64(b.span.StartTimestamp()), -1), 1))
+	})
+	for _, row := range rows {
+		if err := t.write(row); err != nil {
+			return fmt.Errorf("span %s: %w", row.spanID, err)
+		}
+		p.collect(row)
+	}
+	content, err := t.enc.finish()
+	if err != nil {
+		return fmt.Errorf("spans of %s@%s: %w", part.name, part.version, err)
+	}
+	p.result.Spans += len(rows)
+	first, last := rows[0].span.StartTimestamp(), rows[len(rows)-1].span.StartTimestamp()
+	return p.putFile(TableSpans, part.dir(TableSpans), content, len(rows), int64(first), int64(last))
+}
+
+func (p *push) writeScorePartition(t *scoreTable, part partition) error {
+	rows := p.scores[part]
+	first, last := rows[0].at, rows[0].at
+	for i := range rows {
+		if err := t.write(&rows[i]); err != nil {
+			return err
+		}
+		first, last = min(first, rows[i].at), max(last, rows[i].at)
+	}
+	content, err := t.enc.finish()
+	if err != nil {
+		return fmt.Errorf("scores of %s@%s: %w", part.name, part.version, err)
+	}
+	p.result.Scores += len(rows)
+	return p.putFile(TableScores, part.dir(TableScores), content, len(rows), first, last)
+}
+
+// putFile stores a Parquet file under a name made from its content.
+func (p *push) putFile(table, dir string, content []byte, rows int, first, last int64) error {
+	sum := digest(content)
+	name := dir + "/" + sum[:24] + ".parquet"
+	if _, err := p.writer.storage.put(name, content, p.dirty); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	f := File{Table: table, Path: name, Rows: int64(rows), Bytes: int64(len(content)), SHA256: sum}
+	if first != 0 || last != 0 {
+		f.MinTime, f.MaxTime = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
+	}
+	p.files = append(p.files, f)
+	p.result.Files++
+	p.result.Bytes += int64(len(content))
+	return nil
+}
+
+// commit makes the files' folders durable, then the manifest that names them.
+func (p *push) commit() error {
+	if err := p.writeRejects(); err != nil {
+		return err
+	}
+	if err := p.writer.storage.syncFolders(p.dirty); err != nil {
+		return err
+	}
+	if len(p.files) == 0 {
+		return nil
+	}
+	dirty := map[string]bool{}
+	if err := p.writer.storage.putManifest(p.files, dirty); err != nil {
+		return err
+	}
+	return p.writer.storage.syncFolders(dirty)
+}
