@@ -162,6 +162,9 @@ type ToolDefinition struct {
 	Strict     Opt[bool]
 	// Raw is the definition's JSON object as the span held it.
 	Raw json.RawMessage
+	// flat is true when Raw was an element of the list in the OpenTelemetry
+	// shape.
+	flat bool
 }
 
 // Completeness of the tool definitions on a span.
@@ -225,6 +228,9 @@ const (
 	ReasonWrongType     = "wrong_type"
 	ReasonTruncated     = "truncated"
 	ReasonTooLarge      = "too_large"
+	// ReasonMergedCalls: the sender merged parallel tool calls into one; they
+	// were taken apart again.
+	ReasonMergedCalls = "merged_calls"
 )
 
 // Problem names an attribute that could not be read, and why.

@@ -6,15 +6,14 @@ package genai
 import (
 	"errors"
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // ErrMalformed is returned for content that is no JSON of the expected shape.
 var ErrMalformed = errors.New("malformed JSON")
 
 // Messages is a chat history. When it arrived as JSON text in the OpenTelemetry
-// shape that text is kept and parsed only when somebody asks.
+// shape that text is kept and parsed only when somebody asks. It is not safe
+// for use by several goroutines.
 type Messages struct {
 	text   string
 	list   []Message
@@ -44,13 +43,27 @@ func MessagesFromJSON(text string) Messages {
 }
 
 // hasPartsShape tells from the text's beginning whether its messages have
-// parts, as the semantic conventions ask.
+// parts, as the semantic conventions ask, and from its end that it was not cut
+// off.
 func hasPartsShape(text string) bool {
 	if len(text) == 0 || text[0] != '[' || !looksClosed(text) {
 		return false
 	}
-	first := gjson.Get(text[:min(len(text), 1<<16)], "0.parts")
-	return first.Exists() && first.Raw != "" && first.Raw[0] == '['
+	at := firstMember(text, "parts")
+	return at >= 0 && text[at] == '['
+}
+
+// beginsWithSystem tells whether the first message is an instruction.
+func (m *Messages) beginsWithSystem() bool {
+	role := ""
+	if m.parsed {
+		if len(m.list) > 0 {
+			role = m.list[0].Role
+		}
+	} else if at := firstMember(m.text, "role"); at >= 0 && m.text[at] == '"' {
+		role = m.text[at+1 : max(at+1, min(skipString(m.text, at), len(m.text)))]
+	}
+	return role == "system" || role == "developer"
 }
 
 // Empty tells whether there is no message.
@@ -110,8 +123,9 @@ type Parts struct {
 // NewParts returns the given parts.
 func NewParts(list []Part) Parts { return Parts{list: list, parsed: true} }
 
-// PartsFromJSON returns the parts that text holds: an array of parts, or plain
-// text, which becomes one text part.
+// PartsFromJSON returns the parts that text holds: an array of parts in any
+// provider's shape, or plain text, which becomes one text part. Text in the
+// OpenTelemetry shape is kept as it is.
 func PartsFromJSON(text string) Parts {
 	text = unquoted(text)
 	if text == "" {
@@ -120,7 +134,20 @@ func PartsFromJSON(text string) Parts {
 	if text[0] != '[' && text[0] != '{' && text[0] != '"' {
 		return NewParts([]Part{{Type: PartText, Content: text}})
 	}
-	return Parts{text: text}
+	p := Parts{text: text}
+	if isOTelParts(text) || !looksClosed(text) {
+		return p
+	}
+	if p.list, p.err = parseParts(text); p.err == nil {
+		p.text, p.parsed = "", true
+	}
+	return p
+}
+
+// isOTelParts tells from its first part whether a list of parts is in the
+// OpenTelemetry shape.
+func isOTelParts(text string) bool {
+	return firstMember(text, "content") >= 0 && firstMember(text, "type") >= 0 && looksClosed(text)
 }
 
 // Empty tells whether there is no part.
@@ -198,13 +225,26 @@ func (d *ToolDefinitions) List() ([]ToolDefinition, error) {
 func (d *ToolDefinitions) Text() string { return d.text }
 
 // JSON returns the definitions as a JSON array in the OpenTelemetry shape:
-// type, name, description, parameters, and what else the sender gave.
+// type, name, description, parameters, and what else the sender gave. Text that
+// arrived in that shape is returned as it is.
 func (d *ToolDefinitions) JSON() string {
 	list, err := d.List()
 	if err != nil || len(list) == 0 {
 		return d.text
 	}
+	if d.text != "" && d.text[0] == '[' && allFlat(list) {
+		return d.text
+	}
 	return string(appendToolDefinitions(nil, list))
+}
+
+func allFlat(list []ToolDefinition) bool {
+	for i := range list {
+		if !list[i].flat {
+			return false
+		}
+	}
+	return true
 }
 
 func completeness(list []ToolDefinition) string {

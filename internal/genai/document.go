@@ -10,44 +10,88 @@ import (
 )
 
 // fillDocuments fills what is still missing from attributes that hold a whole
-// request or a whole answer (Langfuse, LangSmith, OpenInference, Vercel).
+// request or a whole answer (Langfuse, LangSmith, OpenInference, Vercel, ADK,
+// MLflow, Braintrust).
 func (r *reading) fillDocuments(c *Call) {
 	if !c.Counted && c.Kind != KindAgent && c.Kind != KindWorkflow {
 		return
 	}
-	if r.has(fInputDocument) && (c.Input.Empty() || c.Tools.Empty() || c.RequestModel == "" || len(c.Params) == 0) {
-		r.each(fInputDocument, func(m *match) bool {
+	if c.Counted {
+		r.each(fMetadataDocument, func(m *match) bool {
 			document, ok := r.document(m)
-			return ok && c.readRequest(document)
+			if ok && document.IsObject() {
+				c.readMetadata(document)
+			}
+			return ok
 		})
 	}
-	if r.has(fOutputDocument) && (c.Output.Empty() || c.ResponseID == "" || len(c.FinishReasons) == 0) {
+	if r.has(fInputDocument) && (c.Input.Empty() || c.Counted && (c.Tools.Empty() || c.RequestModel == "" || len(c.Params) == 0)) {
+		r.each(fInputDocument, func(m *match) bool {
+			document, ok := r.document(m)
+			return ok && c.readRequest(unwrapped(m.key, document))
+		})
+		c.sortParams()
+	}
+	if r.has(fOutputDocument) && (c.Output.Empty() || c.Counted && (c.ResponseID == "" || len(c.FinishReasons) == 0 || !c.Usage.OutputTokens.Set)) {
 		r.each(fOutputDocument, func(m *match) bool {
 			document, ok := r.document(m)
-			return ok && c.readAnswer(document)
+			if !ok || !c.readAnswer(unwrapped(m.key, document)) {
+				return false
+			}
+			if m.key == "langfuse.observation.output" && c.splitMergedCalls() {
+				r.problem(m.key, ReasonMergedCalls)
+			}
+			return true
 		})
 	}
 }
 
-// readRequest reads a request body, a list of messages, or plain text.
+// unwrapped takes off the {type, value} that LangWatch puts around values.
+func unwrapped(key string, document gjson.Result) gjson.Result {
+	if key != "langwatch.input" && key != "langwatch.output" || !document.IsObject() {
+		return document
+	}
+	return document.Get("value")
+}
+
+// readMetadata reads Braintrust's metadata: members of the request and of the
+// answer in one object.
+func (c *Call) readMetadata(document gjson.Result) {
+	if id := document.Get("id"); c.ResponseID == "" && id.Type == gjson.String {
+		c.ResponseID = id.Str
+	}
+	if provider := document.Get("provider"); c.Provider == "" && provider.Type == gjson.String {
+		c.Provider = providerOf(provider.Str)
+	}
+	if fingerprint := document.Get("system_fingerprint"); c.SystemFingerprint == "" && fingerprint.Type == gjson.String {
+		c.SystemFingerprint = fingerprint.Str
+	}
+	c.readRequestObject(document)
+	c.sortParams()
+}
+
+// readRequest reads a request body, a list of messages, or plain text. It
+// returns false when there is nothing in it.
 func (c *Call) readRequest(document gjson.Result) bool {
 	if document.Type == gjson.String {
-		if c.Input.Empty() && document.Str != "" {
-			c.Input = NewMessages([]Message{{Role: "user", Parts: []Part{{Type: PartText, Content: document.Str}}}})
-		}
-		return true
+		c.setInputText(document.Str)
+		return document.Str != ""
 	}
 	messages := document
 	if document.IsObject() {
 		messages = firstOf(document, "messages", "input", "contents", "prompt")
-		c.readRequestObject(document)
-	}
-	if !c.Input.Empty() || !messages.Exists() {
-		return true
+		if c.Counted {
+			c.readRequestObject(document)
+		} else {
+			c.readSystem(document)
+		}
 	}
 	if messages.Type == gjson.String {
-		c.Input = NewMessages([]Message{{Role: "user", Parts: []Part{{Type: PartText, Content: messages.Str}}}})
+		c.setInputText(messages.Str)
 		return true
+	}
+	if !c.Input.Empty() || !messages.IsArray() && !messages.IsObject() {
+		return document.IsObject()
 	}
 	if list, err := parseMessages(messages.Raw); err == nil && len(list) > 0 && wellFormed(list) {
 		c.Input = NewMessages(list)
@@ -55,31 +99,52 @@ func (c *Call) readRequest(document gjson.Result) bool {
 	return true
 }
 
+func (c *Call) setInputText(text string) {
+	if c.Input.Empty() && text != "" {
+		c.Input = NewMessages([]Message{{Role: "user", Parts: []Part{{Type: PartText, Content: text}}}})
+	}
+}
+
+// readRequestObject reads what a request holds beside its messages. Gemini
+// keeps all of it under config.
 func (c *Call) readRequestObject(document gjson.Result) {
+	c.readRequestMembers(document)
+	for _, nested := range []string{"config", "generationConfig"} {
+		if config := document.Get(nested); config.IsObject() {
+			c.readRequestMembers(config)
+		}
+	}
+}
+
+func (c *Call) readRequestMembers(document gjson.Result) {
 	if tools := document.Get("tools"); c.Tools.Empty() && tools.IsArray() && len(tools.Raw) > 2 {
 		c.Tools = ToolDefinitionsFromJSON(tools.Raw)
 	}
 	if model := document.Get("model"); c.RequestModel == "" && model.Type == gjson.String {
 		c.RequestModel = model.Str
 	}
-	if system := firstOf(document, "system", "instructions"); c.System.Empty() && system.Exists() {
-		c.System = PartsFromJSON(systemText(system))
-	}
-	if len(c.Params) == 0 {
-		document.ForEach(func(key, value gjson.Result) bool {
-			if !value.IsObject() && !value.IsArray() || key.Str == "stop" {
-				c.addParam(key.Str, []byte(value.Raw))
-			}
-			return true
-		})
+	c.readSystem(document)
+	if !hasSettings(c.Params) {
+		c.addParams(document)
 	}
 }
 
-func systemText(system gjson.Result) string {
-	if system.Type == gjson.String {
-		return system.Str
+func (c *Call) readSystem(document gjson.Result) {
+	if !c.System.Empty() {
+		return
 	}
-	return system.Raw
+	system := firstOf(document, "system", "instructions", "systemInstruction", "system_instruction")
+	if system.IsObject() {
+		if parts := system.Get("parts"); parts.IsArray() {
+			system = parts
+		}
+	}
+	switch {
+	case system.Type == gjson.String && system.Str != "":
+		c.System = NewParts([]Part{{Type: PartText, Content: system.Str}})
+	case system.IsArray():
+		c.System = NewParts(partsOf(system))
+	}
 }
 
 // wellFormed tells messages from other JSON arrays: each has a role.
@@ -93,18 +158,20 @@ func wellFormed(list []Message) bool {
 }
 
 // readAnswer reads an answer body: OpenAI chat, OpenAI Responses, Anthropic
-// Messages, a bare message, a list of messages or choices, or plain text.
+// Messages, Gemini, LangChain, a bare message, a list of messages or choices,
+// or plain text. It returns false when there is nothing in it.
 func (c *Call) readAnswer(document gjson.Result) bool {
 	if document.Type == gjson.String {
 		if c.Output.Empty() && document.Str != "" {
 			c.Output = NewMessages([]Message{{Role: "assistant", Parts: []Part{{Type: PartText, Content: document.Str}}}})
 		}
-		return true
+		return document.Str != ""
 	}
 	var list []Message
-	if document.IsArray() {
+	switch {
+	case document.IsArray():
 		list, _ = parseMessages(document.Raw)
-	} else {
+	case document.IsObject():
 		list = c.readAnswerObject(document)
 	}
 	for i := range list {
@@ -115,34 +182,87 @@ func (c *Call) readAnswer(document gjson.Result) bool {
 	if c.Output.Empty() && len(list) > 0 {
 		c.Output = NewMessages(list)
 	}
-	if len(c.FinishReasons) == 0 {
+	if c.Counted && len(c.FinishReasons) == 0 {
 		c.FinishReasons = finishOf(list)
 	}
-	return true
+	return len(list) > 0 || document.IsObject() && len(document.Raw) > 2
 }
 
+// readAnswerObject reads an answer's members. Only a model call takes over its
+// identifiers and counts: a wrapper's answer has identifiers of its own.
 func (c *Call) readAnswerObject(document gjson.Result) []Message {
-	if id := document.Get("id"); c.ResponseID == "" && id.Type == gjson.String {
-		c.ResponseID = id.Str
+	if c.Counted {
+		c.readAnswerFacts(document)
 	}
-	if model := document.Get("model"); c.ResponseModel == "" && model.Type == gjson.String {
-		c.ResponseModel = model.Str
+	for _, name := range []string{"choices", "output", "candidates"} {
+		if list := document.Get(name); list.IsArray() {
+			messages, _ := parseMessages(list.Raw)
+			return messages
+		}
 	}
-	if fingerprint := document.Get("system_fingerprint"); c.SystemFingerprint == "" && fingerprint.Type == gjson.String {
-		c.SystemFingerprint = fingerprint.Str
+	if generations := document.Get("generations"); generations.IsArray() {
+		return generationsOf(generations)
 	}
-	if choices := document.Get("choices"); choices.IsArray() {
-		list, _ := parseMessages(choices.Raw)
-		return list
+	if content := document.Get("content"); content.IsObject() && content.Get("parts").IsArray() {
+		return c.geminiMessage(document, content)
 	}
-	if items := document.Get("output"); items.IsArray() {
-		list, _ := parseMessages(items.Raw)
-		return list
-	}
-	if document.Get("role").Exists() || document.Get("content").Exists() || document.Get("tool_calls").Exists() {
-		return []Message{parseMessage(document)}
+	if document.Get("role").Exists() || document.Get("content").Exists() || document.Get("tool_calls").Exists() || document.Get("kwargs").IsObject() {
+		return []Message{parseMessage(document, 0)}
 	}
 	return nil
+}
+
+func (c *Call) readAnswerFacts(document gjson.Result) {
+	text := func(field *string, names ...string) {
+		if value := firstOf(document, names...); *field == "" && value.Type == gjson.String {
+			*field = value.Str
+		}
+	}
+	text(&c.ResponseID, "id", "responseId", "response_id")
+	text(&c.ResponseModel, "model", "modelVersion", "model_version")
+	text(&c.SystemFingerprint, "system_fingerprint")
+	c.Usage.readProvider(firstOf(document, "usage", "usageMetadata", "usage_metadata"))
+	if stop := document.Get("stop_reason"); len(c.FinishReasons) == 0 && stop.Type == gjson.String && stop.Str != "" {
+		c.FinishReasons = []string{stop.Str}
+	}
+}
+
+// geminiMessage reads Gemini's {content: {role, parts}, finishReason}.
+func (c *Call) geminiMessage(document, content gjson.Result) []Message {
+	m := parseMessage(content, 0)
+	if reason := firstOf(document, "finishReason", "finish_reason"); reason.Type == gjson.String {
+		m.FinishReason = reason.Str
+	}
+	return []Message{m}
+}
+
+// generationsOf reads LangChain's [[{text, message, generation_info}]].
+func generationsOf(generations gjson.Result) []Message {
+	var list []Message
+	add := func(generation gjson.Result) {
+		if len(list) >= maxIndex || !generation.IsObject() {
+			return
+		}
+		m := Message{Role: "assistant"}
+		if message := generation.Get("message"); message.IsObject() {
+			m = parseMessage(message, 0)
+		} else if text := generation.Get("text"); text.Type == gjson.String {
+			m.Parts = []Part{{Type: PartText, Content: text.Str}}
+		}
+		if reason := firstOf(generation.Get("generation_info"), "finish_reason", "stop_reason"); reason.Type == gjson.String {
+			m.FinishReason = reason.Str
+		}
+		list = append(list, m)
+	}
+	generations.ForEach(func(_, batch gjson.Result) bool {
+		if batch.IsArray() {
+			batch.ForEach(func(_, generation gjson.Result) bool { add(generation); return true })
+		} else {
+			add(batch)
+		}
+		return true
+	})
+	return list
 }
 
 // finishOf returns the finish reasons that messages state.

@@ -22,7 +22,6 @@ func (r *reading) fill(c *Call, span ptrace.Span, scope pcommon.InstrumentationS
 	c.SessionID = r.text(fSession)
 	c.UserID = r.text(fUser)
 	c.AgentName = r.text(fAgent)
-	c.OutputType = r.text(fOutputType)
 	if c.Kind == KindTool {
 		r.fillTool(c, span)
 	} else {
@@ -30,12 +29,15 @@ func (r *reading) fill(c *Call, span ptrace.Span, scope pcommon.InstrumentationS
 		r.fillTools(c)
 	}
 	r.fillParams(c)
-	r.fillDocuments(c)
 	r.fillUsage(c)
+	r.fillDocuments(c)
+	c.Usage.includeCache()
+	c.dropRepeatedSystem()
 	r.fillFinish(c)
 	r.fillError(c, span)
+	r.settleModel(c)
 	r.fillScores(c, span)
-	c.Documents = r.text(fDocuments)
+	c.Documents = r.json(fDocuments)
 	c.Problems = append(c.Problems, r.problems...)
 	c.Dialects = r.dialectList()
 }
@@ -44,7 +46,7 @@ func (r *reading) fillModel(c *Call) {
 	r.each(fProvider, func(m *match) bool {
 		c.Provider = ""
 		if m.value.Type() == pcommon.ValueTypeStr {
-			c.Provider = providerOf(m.value.Str())
+			c.Provider = providerOf(unquotedScalar(m.value.Str()))
 		}
 		return c.Provider != ""
 	})
@@ -52,6 +54,26 @@ func (r *reading) fillModel(c *Call) {
 	c.ResponseModel = r.strictText(fResponseModel)
 	c.ResponseID = r.text(fResponseID)
 	c.SystemFingerprint = r.text(fFingerprint)
+}
+
+// settleModel corrects attributes that hold the answering model after an
+// answer and the requested one otherwise (OpenInference, Langfuse): a call that
+// failed has no answering model.
+func (r *reading) settleModel(c *Call) {
+	if !c.Counted || c.ErrorType == "" || c.ResponseModel == "" || !c.Output.Empty() {
+		return
+	}
+	at := r.first[fResponseModel]
+	if at < 0 {
+		return
+	}
+	switch r.matches[at].key {
+	case "llm.model_name", "langfuse.observation.model.name":
+		if c.RequestModel == "" {
+			c.RequestModel = c.ResponseModel
+		}
+		c.ResponseModel = ""
+	}
 }
 
 // providers maps what dialects write to gen_ai.provider.name. An empty name
@@ -64,10 +86,13 @@ var providers = map[string]string{
 }
 
 func providerOf(name string) string {
-	name = strings.ToLower(strings.TrimSpace(name))
-	for _, suffixed := range []string{"openai.", "anthropic."} {
-		if strings.HasPrefix(name, suffixed) {
-			return strings.TrimSuffix(suffixed, ".")
+	name = strings.TrimSpace(name)
+	if !isLower(name) {
+		name = strings.ToLower(name)
+	}
+	for _, base := range [...]string{"openai", "anthropic"} {
+		if len(name) > len(base) && name[len(base)] == '.' && strings.HasPrefix(name, base) {
+			return base
 		}
 	}
 	if mapped, known := providers[name]; known {
@@ -76,18 +101,28 @@ func providerOf(name string) string {
 	return name
 }
 
+func isLower(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] >= 'A' && text[i] <= 'Z' || text[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // fillContent reads input, output and system instructions from whole
 // attributes, then indexed ones, then events.
 func (r *reading) fillContent(c *Call) {
 	r.each(fSystem, func(m *match) bool {
-		c.System = PartsFromJSON(jsonText(m.value))
-		if text := c.System.text; text != "" && !looksClosed(text) {
-			r.problem(m.key, ReasonTruncated)
+		c.System = PartsFromJSON(unquotedScalar(jsonText(m.value)))
+		if text := c.System.text; text != "" && !looksClosed(text) || c.System.err != nil {
+			r.problem(m.key, malformedReason(text))
 		}
 		return !c.System.Empty()
 	})
 	c.Input = r.messages(fInput)
 	c.Output = r.messages(fOutput)
+	r.fillMessageEvents(c)
 	if c.Input.Empty() {
 		c.Input = r.indexedMessages(familyInput)
 	}
@@ -144,18 +179,29 @@ func (r *reading) responseParts() Messages {
 	return NewMessages([]Message{message})
 }
 
+// dropRepeatedSystem drops system instructions that the history begins with as
+// well: a sender that writes both means one instruction.
+func (c *Call) dropRepeatedSystem() {
+	if c.System.Empty() || c.Input.Empty() || !c.Input.beginsWithSystem() {
+		return
+	}
+	if list, err := c.Input.List(); err == nil && list[0].Text() == c.System.Text() {
+		c.System = Parts{}
+	}
+}
+
 // fillTools reads the tool definitions.
 func (r *reading) fillTools(c *Call) {
 	r.each(fTools, func(m *match) bool {
 		text := unquoted(jsonText(m.value))
 		if m.key == "model_request_parameters" {
-			text = gjson.Get(text, "function_tools").Raw
+			text = r.pydanticTools(m, text)
 		}
-		if text == "" || text == "[]" {
+		if text == "" || text == "[]" || text == "null" {
 			return false
 		}
 		if !looksClosed(text) {
-			r.problem(m.key, ReasonTruncated)
+			r.problem(m.key, malformedReason(text))
 			c.Tools = ToolDefinitions{text: text, parsed: true, err: ErrMalformed, Completeness: ToolsTruncated}
 			return true
 		}
@@ -165,6 +211,23 @@ func (r *reading) fillTools(c *Call) {
 	if c.Tools.Empty() {
 		c.Tools = r.indexedTools()
 	}
+}
+
+// pydanticTools returns Pydantic AI's function tools and the tools through
+// which the model answers, as one JSON array.
+func (r *reading) pydanticTools(m *match, text string) string {
+	if !ValidJSON(text) {
+		r.problem(m.key, malformedReason(text))
+		return ""
+	}
+	functions, outputs := gjson.Get(text, "function_tools").Raw, gjson.Get(text, "output_tools").Raw
+	switch {
+	case len(outputs) <= 2 || outputs[0] != '[':
+		return functions
+	case len(functions) <= 2 || functions[0] != '[':
+		return outputs
+	}
+	return functions[:len(functions)-1] + "," + outputs[1:]
 }
 
 // CheckContent parses all content and returns the problems that only parsing
@@ -191,59 +254,4 @@ func (c *Call) CheckContent() []Problem {
 	_, err = c.Tools.List()
 	check("gen_ai.tool.definitions", err, c.Tools.text)
 	return problems
-}
-
-func (r *reading) fillTool(c *Call, span ptrace.Span) {
-	tool := &ToolExecution{
-		Name:        r.text(fToolName),
-		CallID:      r.text(fToolCallID),
-		Type:        r.text(fToolType),
-		Description: r.text(fToolDescription),
-	}
-	r.each(fToolArguments, func(m *match) bool { tool.Arguments = jsonText(m.value); return tool.Arguments != "" })
-	r.each(fToolResult, func(m *match) bool { tool.Result = jsonText(m.value); return tool.Result != "" })
-	if tool.Name == "" {
-		tool.Name = r.text(fEntityName)
-	}
-	if tool.Name == "" {
-		tool.Name = strings.TrimPrefix(span.Name(), "execute_tool ")
-	}
-	r.each(fInputDocument, func(m *match) bool {
-		if tool.Arguments == "" {
-			tool.Arguments = jsonText(m.value)
-		}
-		return true
-	})
-	r.each(fOutputDocument, func(m *match) bool {
-		if tool.Result == "" {
-			tool.Result = jsonText(m.value)
-		}
-		return true
-	})
-	c.ToolExecution = tool
-}
-
-func (r *reading) fillError(c *Call, span ptrace.Span) {
-	c.ErrorType = r.text(fErrorType)
-	c.ErrorMessage = r.text(fErrorMessage)
-	failed := span.Status().Code() == ptrace.StatusCodeError
-	if c.ErrorMessage == "" && failed {
-		c.ErrorMessage = span.Status().Message()
-	}
-	if c.ErrorType == "" {
-		for _, event := range span.Events().All() {
-			if event.Name() != "exception" {
-				continue
-			}
-			if value, ok := event.Attributes().Get("exception.type"); ok {
-				c.ErrorType = value.AsString()
-			}
-		}
-	}
-	if c.ErrorType == "" && strings.EqualFold(r.text(fErrorLevel), "ERROR") {
-		c.ErrorType = "_OTHER"
-	}
-	if c.ErrorType == "" && failed {
-		c.ErrorType = "_OTHER"
-	}
 }

@@ -29,20 +29,18 @@ func cutIndex(rest string) (index int, tail string, ok bool) {
 	return index, tail, true
 }
 
-// indexed returns a family's entries by index; each entry's rest is what
+// indexed returns the entries under a prefix by index; each entry's rest is what
 // follows the index.
-func (r *reading) indexed(f family) []entry {
+func (r *reading) indexed(prefix string) []entry {
 	var list []entry
-	for _, e := range r.entries {
-		if e.family.family != f {
+	for i := range r.entries {
+		e := &r.entries[i]
+		if e.family.prefix != prefix {
 			continue
 		}
-		index, tail, ok := cutIndex(e.rest)
-		if !ok {
-			continue
+		if index, tail, ok := cutIndex(e.rest); ok {
+			list = append(list, entry{family: e.family, rest: tail, value: e.value, index: index, ordinal: e.ordinal})
 		}
-		e.index, e.rest = index, tail
-		list = append(list, e)
 	}
 	slices.SortStableFunc(list, func(a, b entry) int {
 		if a.index != b.index {
@@ -51,6 +49,25 @@ func (r *reading) indexed(f family) []entry {
 		return a.ordinal - b.ordinal
 	})
 	return list
+}
+
+// prefix returns the prefix of a family that the span uses; of several, that of
+// the dialect that the table has first.
+func (r *reading) prefix(f family) string {
+	best := -1
+	for i := range r.entries {
+		e := &r.entries[i]
+		if e.family.family != f || best >= 0 && r.entries[best].family.dialect <= e.family.dialect {
+			continue
+		}
+		if _, _, ok := cutIndex(e.rest); ok {
+			best = i
+		}
+	}
+	if best < 0 {
+		return ""
+	}
+	return r.entries[best].family.prefix
 }
 
 // groups calls use for each run of entries with the same index.
@@ -66,10 +83,31 @@ func groups(list []entry, use func([]entry)) {
 }
 
 // indexedMessages assembles OpenLLMetry's gen_ai.prompt.N.* and OpenInference's
-// llm.input_messages.N.message.*.
+// llm.input_messages.N.message.*. A gap in the indices means that attributes
+// were lost, as a limit on their number does.
 func (r *reading) indexedMessages(f family) Messages {
 	var list []Message
-	groups(r.indexed(f), func(group []entry) { list = append(list, indexedMessage(group)) })
+	role := "user"
+	if f == familyOutput {
+		role = "assistant"
+	}
+	prefix, next := r.prefix(f), 0
+	if prefix == "" {
+		return Messages{}
+	}
+	groups(r.indexed(prefix), func(group []entry) {
+		if group[0].index > next {
+			r.problem(prefix+strconv.Itoa(next), ReasonTruncated)
+		}
+		next = group[0].index + 1
+		m := indexedMessage(group)
+		if m.Role == "" && (len(m.Parts) > 0 || m.FinishReason != "") {
+			m.Role = role
+		}
+		if m.Role != "" {
+			list = append(list, m)
+		}
+	})
 	if len(list) == 0 {
 		return Messages{}
 	}
@@ -89,7 +127,7 @@ func indexedMessage(group []entry) Message {
 		switch {
 		case key == "role":
 			m.Role = value
-		case key == "content":
+		case key == "content", key == "prompt.text", key == "completion.text":
 			content = value
 			if e.value.Type() == pcommon.ValueTypeSlice || e.value.Type() == pcommon.ValueTypeMap {
 				content = jsonText(e.value)
@@ -108,16 +146,18 @@ func indexedMessage(group []entry) Message {
 	}
 	m.Role = roleOf(m.Role)
 	if m.Role == "tool" {
-		response, id := toolContent(content), callID
-		m.Parts = []Part{{Type: PartToolCallResponse, ID: id, Name: m.Name, Response: response}}
-		return m
+		return toolMessage(m, content, callID)
 	}
 	if len(blocks) > 0 {
 		groups(sorted(blocks), func(group []entry) { m.Parts = append(m.Parts, contentBlock(group)...) })
 	} else if content != "" {
 		m.Parts = textPart(content)
 	}
-	groups(sorted(calls), func(group []entry) { m.Parts = append(m.Parts, indexedCall(group)) })
+	groups(sorted(calls), func(group []entry) {
+		if call := indexedCall(group); call.Name != "" || call.ID != "" || call.Arguments != nil {
+			m.Parts = append(m.Parts, call)
+		}
+	})
 	return m
 }
 
@@ -135,12 +175,21 @@ func sorted(list []entry) []entry {
 	return list
 }
 
-// toolContent returns what a tool answered: text as a JSON string.
-func toolContent(content string) json.RawMessage { return appendString(nil, content) }
+// toolMessage returns the message of a tool: what it answered as a JSON string.
+// Koog writes the model's calls with that role as well, as JSON.
+func toolMessage(m Message, content, callID string) Message {
+	if blocks := blocksIn(content); blocks.Exists() {
+		if parts := partsOf(blocks); hasCalls(parts) {
+			return Message{Role: "assistant", Parts: parts}
+		}
+	}
+	m.Parts = []Part{{Type: PartToolCallResponse, ID: callID, Name: m.Name, Response: appendString(nil, content)}}
+	return m
+}
 
 // contentBlock reads OpenInference's message_content of one index.
 func contentBlock(group []entry) []Part {
-	kind, text := "text", ""
+	kind, text, url := "text", "", ""
 	for _, e := range group {
 		value, _ := scalar(e.value)
 		switch strings.TrimPrefix(e.rest, "message_content.") {
@@ -148,6 +197,8 @@ func contentBlock(group []entry) []Part {
 			kind = value
 		case "text":
 			text = value
+		case "image.image.url":
+			url = value
 		}
 	}
 	switch kind {
@@ -160,8 +211,18 @@ func contentBlock(group []entry) []Part {
 		return []Part{{Type: PartReasoning, Content: text}}
 	case "tool_use":
 		return nil
+	case "image":
+		if url != "" {
+			return []Part{{Type: PartURI, Raw: uriPart("image", url)}}
+		}
 	}
 	return []Part{{Type: kind, Content: text}}
+}
+
+// uriPart returns the JSON of a part that points at content elsewhere.
+func uriPart(modality, uri string) json.RawMessage {
+	dst := append([]byte(`{"type":"uri","modality":"`), modality...)
+	return append(appendString(append(dst, `","uri":`...), uri), '}')
 }
 
 // indexedCall reads one tool call: {id, name, arguments} or OpenInference's
@@ -188,8 +249,12 @@ func indexedCall(group []entry) Part {
 // indexedTools assembles llm.tools.N.tool.json_schema and
 // llm.request.functions.N.*.
 func (r *reading) indexedTools() ToolDefinitions {
+	prefix := r.prefix(familyTools)
+	if prefix == "" {
+		return ToolDefinitions{}
+	}
 	var list []ToolDefinition
-	groups(r.indexed(familyTools), func(group []entry) {
+	groups(r.indexed(prefix), func(group []entry) {
 		if d, ok := r.indexedTool(group); ok {
 			list = append(list, d)
 		}
@@ -206,7 +271,7 @@ func (r *reading) indexedTool(group []entry) (ToolDefinition, bool) {
 		value, _ := scalar(e.value)
 		switch e.rest {
 		case "tool.json_schema":
-			if !gjson.Valid(value) {
+			if !ValidJSON(value) {
 				r.problem(e.family.prefix+strconv.Itoa(e.index)+"."+e.rest, malformedReason(value))
 				return d, false
 			}
@@ -216,7 +281,7 @@ func (r *reading) indexedTool(group []entry) (ToolDefinition, bool) {
 		case "tool.description", "description":
 			d.Description = value
 		case "parameters", "input_schema", "arguments":
-			if gjson.Valid(value) && looksClosed(value) {
+			if ValidJSON(value) && looksClosed(value) {
 				d.Parameters = json.RawMessage(value)
 			} else {
 				r.problem(e.family.prefix+strconv.Itoa(e.index)+"."+e.rest, malformedReason(value))

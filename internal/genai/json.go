@@ -147,7 +147,7 @@ func unquoted(text string) string {
 		return text
 	}
 	inner := gjson.Parse(text)
-	if inner.Type != gjson.String || !gjson.Valid(text) {
+	if inner.Type != gjson.String || !ValidJSON(text) {
 		return text
 	}
 	if s := inner.Str; len(s) > 0 && (s[0] == '[' || s[0] == '{' || s[0] == '"') {
@@ -183,7 +183,7 @@ func raw(v gjson.Result) json.RawMessage {
 // embedded returns JSON that may have been put into a string: the string's
 // content when that is JSON, otherwise the value as it is.
 func embedded(v gjson.Result) json.RawMessage {
-	if v.Type == gjson.String && looksClosed(v.Str) && gjson.Valid(v.Str) {
+	if v.Type == gjson.String && looksClosed(v.Str) && ValidJSON(v.Str) {
 		return json.RawMessage(v.Str)
 	}
 	return raw(v)

@@ -51,21 +51,29 @@ func readLogCall(name string, record plog.LogRecord) *Call {
 	r := newReading()
 	defer r.release()
 	switch name {
-	case "gen_ai.client.inference.operation.details":
+	case detailsEvent:
 		r.scan(record.Attributes())
 	case "gen_ai.content.prompt", "gen_ai.content.completion":
-		r.scanDetails(name, record.Attributes())
+		r.scanContent(name, record.Attributes())
 	default:
 		r.messageEvent(name, record.Attributes(), record.Body())
 	}
 	c := &Call{Operation: r.text(fOperation)}
+	c.Kind = operationKinds[c.Operation]
+	if c.Operation == "" {
+		c.Kind = KindInference
+	}
 	r.fillModel(c)
 	r.fillPrompt(c)
+	c.SessionID = r.text(fSession)
 	r.fillContent(c)
 	r.fillTools(c)
 	r.fillParams(c)
 	r.fillUsage(c)
+	r.fillFinish(c)
+	c.ErrorType = r.text(fErrorType)
 	c.Problems = append(c.Problems, r.problems...)
+	c.Dialects = r.dialectList()
 	if c.Input.Empty() && c.Output.Empty() && c.System.Empty() && c.Tools.Empty() {
 		return nil
 	}

@@ -10,9 +10,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// maxWrappers bounds how many objects may be wrapped around a message, as in
+// {index, message: {kwargs: {...}}}.
+const maxWrappers = 4
+
 // parseMessages reads a chat history: an array of messages in the OpenTelemetry,
-// OpenAI, Anthropic, AI SDK, Bedrock or Gemini shape, a single message, an
-// object with a messages member, or plain text (one user message).
+// OpenAI, Anthropic, AI SDK, Bedrock, Gemini or LangChain shape, a single
+// message, or an object with a messages member.
 func parseMessages(text string) ([]Message, error) {
 	trimmed := strings.TrimSpace(text)
 	if trimmed == "" {
@@ -21,16 +25,16 @@ func parseMessages(text string) ([]Message, error) {
 	if trimmed[0] != '[' && trimmed[0] != '{' {
 		return nil, fmt.Errorf("messages: %w", ErrMalformed)
 	}
-	if !gjson.Valid(trimmed) {
+	if !ValidJSON(trimmed) {
 		return nil, fmt.Errorf("messages: %w", ErrMalformed)
 	}
 	root := gjson.Parse(trimmed)
 	if root.IsObject() {
-		if inner := firstOf(root, "messages", "input"); inner.IsArray() {
-			root = inner
-		} else {
-			return []Message{parseMessage(root)}, nil
+		inner := firstOf(root, "messages", "input")
+		if !inner.IsArray() {
+			return []Message{parseMessage(root, 0)}, nil
 		}
+		root = inner
 	}
 	var list []Message
 	root.ForEach(func(_, item gjson.Result) bool {
@@ -48,23 +52,25 @@ func messagesOf(item gjson.Result) []Message {
 		var list []Message
 		item.ForEach(func(_, inner gjson.Result) bool {
 			if inner.IsObject() {
-				list = append(list, parseMessage(inner))
+				list = append(list, parseMessage(inner, 0))
 			}
 			return true
 		})
 		return list
 	case item.IsObject():
-		return []Message{parseMessage(item)}
+		return []Message{parseMessage(item, 0)}
 	case item.Type == gjson.String:
 		return []Message{{Role: "user", Parts: []Part{{Type: PartText, Content: item.Str}}}}
 	}
 	return nil
 }
 
-// parseMessage reads one message object.
-func parseMessage(object gjson.Result) Message {
-	var m Message
-	var content, parts, calls, callID, itemType, message gjson.Result
+// members are the members of a message object, whatever its shape.
+type members struct {
+	content, parts, calls, callID, kind, message, kwargs gjson.Result
+}
+
+func (f *members) read(object gjson.Result, m *Message) {
 	object.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "role":
@@ -76,53 +82,136 @@ func parseMessage(object gjson.Result) Message {
 				m.FinishReason = value.Str
 			}
 		case "parts":
-			parts = value
+			f.parts = value
 		case "content":
-			content = value
+			f.content = value
 		case "tool_calls", "toolCalls":
-			calls = value
+			f.calls = value
 		case "tool_call_id", "toolCallId":
-			callID = value
+			f.callID = value
 		case "type":
-			itemType = value
+			f.kind = value
 		case "message":
-			message = value
+			f.message = value
+		case "kwargs", "data":
+			f.kwargs = value
 		}
 		return true
 	})
-	if message.IsObject() {
-		// A choice {index, finish_reason, message}.
-		inner := parseMessage(message)
-		if m.FinishReason != "" {
-			inner.FinishReason = m.FinishReason
-		}
-		return inner
+}
+
+// parseMessage reads one message object, inside at most maxWrappers others.
+func parseMessage(object gjson.Result, wrappers int) Message {
+	var m Message
+	var f members
+	f.read(object, &m)
+	if wrapped := f.wrapped(); wrapped.Exists() && wrappers < maxWrappers {
+		return f.unwrap(object, wrapped, m, wrappers)
 	}
 	switch {
-	case parts.IsArray():
-		m.Parts = partsOf(parts)
-	case itemType.Type == gjson.String && isResponsesItem(itemType.Str):
-		return responsesItem(object, itemType.Str)
+	case f.parts.IsArray():
+		m.Parts = partsOf(f.parts)
+	case m.Role == "" && f.kind.Type == gjson.String && isResponsesItem(f.kind.Str):
+		return responsesItem(object, f.kind.Str)
 	default:
-		m.Parts = contentParts(object, content, calls, callID, &m)
+		if m.Role == "" && f.kind.Type == gjson.String {
+			m.Role = typeRoles[f.kind.Str]
+		}
+		m.Parts = contentParts(object, &f, &m)
 	}
 	m.Role = roleOf(m.Role)
 	return m
 }
 
-// contentParts reads the content of a message that has no parts member.
-func contentParts(object, content, calls, callID gjson.Result, m *Message) []Part {
-	var parts []Part
-	toolResult := m.Role == "tool" || callID.Exists() && callID.Type == gjson.String && m.Role != "assistant"
+// wrapped returns the message inside a choice {index, finish_reason, message},
+// a Gemini candidate {content: {role, parts}}, or LangChain's serialised
+// message {id, kwargs} and {type, data}.
+func (f *members) wrapped() gjson.Result {
 	switch {
-	case toolResult && !isToolResultList(content):
-		part := Part{Type: PartToolCallResponse, ID: callID.String(), Name: m.Name, Response: raw(content)}
+	case f.message.IsObject(), f.message.IsArray():
+		return f.message
+	case f.content.IsObject() && f.content.Get("parts").IsArray():
+		return f.content
+	case f.kwargs.IsObject() && f.kwargs.Get("content").Exists():
+		return f.kwargs
+	}
+	return gjson.Result{}
+}
+
+// unwrap reads the wrapped message and adds what the wrapper says.
+func (f *members) unwrap(object, wrapped gjson.Result, outer Message, wrappers int) Message {
+	var inner Message
+	if wrapped.IsArray() {
+		inner = Message{Role: outer.Role, Parts: partsOf(wrapped)}
+	} else {
+		inner = parseMessage(wrapped, wrappers+1)
+	}
+	if outer.FinishReason != "" {
+		inner.FinishReason = outer.FinishReason
+	}
+	if inner.Role == "" || f.kwargs.Exists() {
+		if role := langChainRole(object, f.kind.String()); role != "" {
+			inner.Role = role
+		}
+	}
+	if inner.Role == "" {
+		inner.Role = roleOf(outer.Role)
+	}
+	if !hasCalls(inner.Parts) {
+		inner.Parts = appendCalls(inner.Parts, f.calls)
+	}
+	if inner.Role == "tool" && !hasResponse(inner.Parts) {
+		inner.Parts = []Part{{Type: PartToolCallResponse, ID: f.kwargs.Get("tool_call_id").String(), Response: raw(f.kwargs.Get("content"))}}
+	}
+	return inner
+}
+
+// typeRoles maps the type of a LangChain message to a role.
+var typeRoles = map[string]string{
+	"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "tool", "developer": "developer",
+	"HumanMessage": "user", "AIMessage": "assistant", "AIMessageChunk": "assistant", "SystemMessage": "system",
+	"ToolMessage": "tool", "FunctionMessage": "tool", "HumanMessageChunk": "user",
+}
+
+// langChainRole returns the role of a serialised LangChain message: by its type,
+// or by the class at the end of its id.
+func langChainRole(object gjson.Result, kind string) string {
+	if role := typeRoles[kind]; role != "" {
+		return role
+	}
+	class := ""
+	if id := object.Get("id"); id.IsArray() {
+		id.ForEach(func(_, part gjson.Result) bool { class = part.String(); return true })
+	}
+	return typeRoles[class]
+}
+
+func hasCalls(parts []Part) bool    { return hasPart(parts, PartToolCall) }
+func hasResponse(parts []Part) bool { return hasPart(parts, PartToolCallResponse) }
+
+func hasPart(parts []Part, kind string) bool {
+	for i := range parts {
+		if parts[i].Type == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// contentParts reads the content of a message that has no parts member.
+func contentParts(object gjson.Result, f *members, m *Message) []Part {
+	var parts []Part
+	content := f.content
+	if isToolResult(f, m) {
+		part := Part{Type: PartToolCallResponse, ID: f.callID.String(), Name: m.Name, Response: raw(content)}
 		if id := object.Get("id"); part.ID == "" && id.Type == gjson.String {
 			part.ID = id.Str
 		}
 		return []Part{part}
+	}
+	switch {
 	case content.Type == gjson.String && content.Str != "":
-		parts = append(parts, textPart(content.Str)...)
+		parts = append(parts, Part{Type: PartText, Content: content.Str})
 	case content.IsArray():
 		parts = append(parts, partsOf(content)...)
 	case content.IsObject():
@@ -131,10 +220,9 @@ func contentParts(object, content, calls, callID gjson.Result, m *Message) []Par
 	if reasoning := object.Get("reasoning_content"); reasoning.Type == gjson.String && reasoning.Str != "" {
 		parts = append([]Part{{Type: PartReasoning, Content: reasoning.Str}}, parts...)
 	}
-	calls.ForEach(func(_, call gjson.Result) bool {
-		parts = append(parts, toolCallPart(call))
-		return true
-	})
+	if !hasCalls(parts) {
+		parts = appendCalls(parts, f.calls)
+	}
 	if call := object.Get("function_call"); call.IsObject() {
 		parts = append(parts, toolCallPart(call))
 	}
@@ -144,33 +232,105 @@ func contentParts(object, content, calls, callID gjson.Result, m *Message) []Par
 	return parts
 }
 
-// textPart reads the text of a message. OpenLLMetry writes a list of Anthropic
-// content blocks as JSON text; other text stays text, even if it looks like
-// JSON.
-func textPart(text string) []Part {
-	if strings.HasPrefix(text, `[{"`) && looksClosed(text) && gjson.Valid(text) {
-		list := gjson.Parse(text)
-		blocks := true
-		list.ForEach(func(_, item gjson.Result) bool {
-			switch item.Get("type").Str {
-			case "text", "tool_use", "tool_result", "image", "image_url", "thinking", "input_text", "output_text":
-			default:
-				blocks = false
-			}
-			return blocks
-		})
-		if blocks {
-			return partsOf(list)
+func appendCalls(parts []Part, calls gjson.Result) []Part {
+	if !calls.IsArray() {
+		return parts
+	}
+	calls.ForEach(func(_, call gjson.Result) bool {
+		if call.IsObject() {
+			parts = append(parts, toolCallPart(call))
 		}
+		return true
+	})
+	return parts
+}
+
+// isToolResult tells whether the whole content of a message is what a tool
+// answered.
+func isToolResult(f *members, m *Message) bool {
+	named := f.callID.Type == gjson.String && m.Role != "assistant"
+	return (m.Role == "tool" || m.Role == "function" || named) && !isToolResultList(f.content)
+}
+
+// isToolResultList tells whether the content of a tool message names its calls
+// itself (AI SDK, Bedrock, Gemini).
+func isToolResultList(content gjson.Result) bool {
+	if !content.IsArray() {
+		return false
+	}
+	first := content.Get("0")
+	switch first.Get("type").Str {
+	case "tool-result", "tool_result", PartToolCallResponse, "toolResult":
+		return true
+	}
+	return firstOf(first, "toolResult", "functionResponse", "function_response").Exists()
+}
+
+// textPart reads the text of a flattened message. OpenLLMetry writes a list of
+// content blocks as JSON text and Koog a list of tool calls; other text stays
+// text, even if it looks like JSON.
+func textPart(text string) []Part {
+	if blocks := blocksIn(text); blocks.Exists() {
+		return partsOf(blocks)
 	}
 	return []Part{{Type: PartText, Content: text}}
 }
 
-// isToolResultList tells whether the content of a tool message names its calls
-// itself (AI SDK).
-func isToolResultList(content gjson.Result) bool {
-	first := content.Get("0.type").Str
-	return first == "tool-result" || first == "tool_result" || first == "tool_call_response"
+// blocksIn returns the content blocks that text holds when it is the JSON of a
+// list of nothing else.
+func blocksIn(text string) gjson.Result {
+	if !strings.HasPrefix(text, "[") || !looksClosed(text) || !ValidJSON(text) {
+		return gjson.Result{}
+	}
+	list := gjson.Parse(text)
+	blocks := false
+	list.ForEach(func(_, item gjson.Result) bool {
+		blocks = isBlock(item)
+		return blocks
+	})
+	if !blocks {
+		return gjson.Result{}
+	}
+	return list
+}
+
+// isBlock tells whether an object is a content block of a provider.
+func isBlock(item gjson.Result) bool {
+	if !item.IsObject() {
+		return false
+	}
+	switch item.Get("type").Str {
+	case "text", "input_text", "output_text":
+		return firstOf(item, "text", "content").Type == gjson.String
+	case "tool_use", "toolUse", "tool_call":
+		return item.Get("name").Exists()
+	case "tool_result", "toolResult", "tool_call_response":
+		return firstOf(item, "tool_use_id", "toolUseId", "id").Exists()
+	case "thinking":
+		return item.Get("thinking").Exists()
+	case "image", "image_url", "input_image", "input_file", "document":
+		return firstOf(item, "source", "image_url", "image", "content", "file_id", "file_data").Exists()
+	case "function":
+		return item.Get("function").IsObject()
+	case "":
+		return isBedrockBlock(item)
+	}
+	return false
+}
+
+// isBedrockBlock tells whether an object is a block of Bedrock, which names its
+// type by its only member.
+func isBedrockBlock(item gjson.Result) bool {
+	members, known := 0, false
+	item.ForEach(func(key, _ gjson.Result) bool {
+		switch key.Str {
+		case "text", "toolUse", "toolResult", "image", "document", "reasoningContent":
+			known = true
+		}
+		members++
+		return members < 2
+	})
+	return known && members == 1
 }
 
 func isResponsesItem(itemType string) bool {

@@ -9,37 +9,60 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// paramNames maps parameter names of other dialects to OpenTelemetry's.
+// paramNames maps parameter names of other dialects and of the providers'
+// requests to OpenTelemetry's.
 var paramNames = map[string]string{
-	"maxOutputTokens": "max_tokens", "maxTokens": "max_tokens", "max_output_tokens": "max_tokens",
+	"maxOutputTokens": "max_tokens", "maxTokens": "max_tokens", "max_output_tokens": "max_tokens", "max_completion_tokens": "max_tokens",
 	"topP": "top_p", "topK": "top_k", "frequencyPenalty": "frequency_penalty", "presencePenalty": "presence_penalty",
-	"stopSequences": "stop_sequences", "stop": "stop_sequences", "n": "choice.count", "reasoning_effort": "reasoning.level",
+	"stopSequences": "stop_sequences", "stop": "stop_sequences", "n": "choice.count", "candidateCount": "choice.count",
+	"reasoning_effort": "reasoning.level", "is_stream": "stream", "streaming": "stream", "toolChoice": "tool_choice",
 }
 
-// notParams are members of a request that are no parameters.
+// notParams are members of a request, or of what a dialect keeps beside it,
+// that are no parameters: content, identifiers that differ from call to call,
+// transport settings, and fields of an answer.
 var notParams = map[string]bool{
-	"model": true, "messages": true, "tools": true, "input": true, "system": true, "prompt": true, "functions": true,
-	"maxRetries": true, "is_stream": true, "headers": true, "api_key": true, "extra_headers": true, "instructions": true,
+	"model": true, "model_name": true, "model_id": true, "messages": true, "tools": true, "functions": true, "input": true,
+	"inputs": true, "contents": true, "prompt": true, "prompts": true, "system": true, "instructions": true,
+	"system_instruction": true, "systemInstruction": true, "config": true, "generation_config": true,
+	"headers": true, "extra_headers": true, "extra_body": true, "extra_query": true, "api_key": true, "http_options": true,
+	"httpOptions": true, "timeout": true, "maxRetries": true, "max_retries": true, "base_url": true, "endpoint": true,
+	"user": true, "metadata": true, "safety_identifier": true, "prompt_cache_key": true, "previous_response_id": true,
+	"previous_response.id": true, "stream_cursor": true, "conversation": true, "store": true, "background": true,
+	"id": true, "object": true, "created": true, "created_at": true, "completed_at": true, "output": true, "status": true,
+	"usage": true, "error": true, "incomplete_details": true, "billing": true, "provider": true, "system_fingerprint": true,
+	"choices": true, "type": true,
+	"context_window": true, "is_chat_model": true, "is_function_calling_model": true, "system_role": true, "class_name": true,
 }
 
-// fillParams reads request parameters: the gen_ai.request.* attributes, else the
-// JSON that a dialect keeps them in.
+// fillParams reads request parameters: the attributes that hold one each, else
+// the JSON that a dialect keeps them in. Wrapper spans have none.
 func (r *reading) fillParams(c *Call) {
-	for _, e := range r.entries {
-		if e.family.family == familyRequestParam {
+	for i := range r.entries {
+		if e := &r.entries[i]; e.family.family == familyRequestParam {
 			c.addParam(e.rest, appendValue(nil, e.value, 0))
 		}
 	}
-	if len(c.Params) == 0 {
-		for _, e := range r.entries {
-			if e.family.family == familySetting {
+	r.each(fParam, func(m *match) bool {
+		value := appendValue(nil, m.value, 0)
+		if m.value.Type() == pcommon.ValueTypeStr && looksClosed(m.value.Str()) && ValidJSON(m.value.Str()) {
+			value = json.RawMessage(m.value.Str())
+		}
+		c.addParam(m.target.as, value)
+		r.saw(m.target.dialect)
+		return false
+	})
+	if !hasSettings(c.Params) {
+		for i := range r.entries {
+			if e := &r.entries[i]; e.family.family == familySetting {
 				c.addParam(e.rest, appendValue(nil, e.value, 0))
 			}
 		}
 	}
-	if len(c.Params) == 0 {
+	if !hasSettings(c.Params) {
 		r.each(fParams, func(m *match) bool {
 			object, ok := r.document(m)
 			if !ok || !object.IsObject() {
@@ -48,30 +71,56 @@ func (r *reading) fillParams(c *Call) {
 			if model := object.Get("model"); c.RequestModel == "" && model.Type == gjson.String {
 				c.RequestModel = model.Str
 			}
-			object.ForEach(func(key, value gjson.Result) bool {
-				c.addParam(key.Str, json.RawMessage(value.Raw))
-				return true
-			})
+			c.addParams(object)
 			return true
 		})
 	}
+	c.sortParams()
+}
+
+// hasSettings tells whether there is a parameter beyond those that single
+// attributes of any dialect hold.
+func hasSettings(params []Param) bool {
+	for i := range params {
+		switch params[i].Name {
+		case "stream", "tool_choice", "service_tier", "output.type":
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Call) sortParams() {
 	slices.SortFunc(c.Params, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// addParam adds a parameter unless its value says that it was not set.
+// addParams adds the members of a JSON object.
+func (c *Call) addParams(object gjson.Result) {
+	object.ForEach(func(key, value gjson.Result) bool {
+		c.addParam(key.Str, json.RawMessage(value.Raw))
+		return len(c.Params) < maxParams
+	})
+}
+
+// addParam adds a parameter unless its value says that it was not set. The
+// first of several values stays. Not streaming is the same as not set.
 func (c *Call) addParam(name string, value json.RawMessage) {
 	switch string(value) {
 	case "", "null", `""`, "[]", "{}", `"None"`, "-1":
 		return
 	}
-	if notParams[name] {
+	if notParams[name] || len(c.Params) >= maxParams {
 		return
 	}
 	if mapped, ok := paramNames[name]; ok {
 		name = mapped
 	}
-	for _, p := range c.Params {
-		if p.Name == name {
+	if name == "stream" && string(value) != "true" {
+		return
+	}
+	for i := range c.Params {
+		if c.Params[i].Name == name {
 			return
 		}
 	}
@@ -80,9 +129,9 @@ func (c *Call) addParam(name string, value json.RawMessage) {
 
 // Param returns the JSON value of a parameter by its OpenTelemetry name.
 func (c *Call) Param(name string) (json.RawMessage, bool) {
-	for _, p := range c.Params {
-		if p.Name == name {
-			return p.Value, true
+	for i := range c.Params {
+		if c.Params[i].Name == name {
+			return c.Params[i].Value, true
 		}
 	}
 	return nil, false

@@ -15,7 +15,7 @@ func parseParts(text string) ([]Part, error) {
 	if text == "" {
 		return nil, nil
 	}
-	if !gjson.Valid(text) {
+	if !ValidJSON(text) {
 		return nil, fmt.Errorf("parts: %w", ErrMalformed)
 	}
 	root := gjson.Parse(text)
@@ -49,11 +49,11 @@ func partOf(item gjson.Result) Part {
 		return Part{Type: PartText, Content: firstOf(item, "content", "text").String(), Raw: otelRaw(item, kind == PartText && item.Get("content").Exists())}
 	case PartReasoning, "thinking":
 		return Part{Type: PartReasoning, Content: firstOf(item, "content", "thinking", "text").String(), Raw: otelRaw(item, kind == PartReasoning)}
-	case PartToolCall, "tool_use", "tool-call", "function_call":
+	case PartToolCall, "tool_use", "tool-call", "toolUse", "function_call", "function":
 		part := toolCallPart(item)
 		part.Raw = otelRaw(item, kind == PartToolCall)
 		return part
-	case PartToolCallResponse, "tool_result", "tool-result", "function_call_output":
+	case PartToolCallResponse, "tool_result", "tool-result", "toolResult", "function_call_output":
 		return toolResultPart(item, kind)
 	case "":
 		return untypedPart(item)
@@ -78,12 +78,18 @@ func untypedPart(item gjson.Result) Part {
 	}
 	if result := firstOf(item, "toolResult", "functionResponse", "function_response"); result.IsObject() {
 		return Part{
-			Type: PartToolCallResponse, ID: firstOf(result, "toolUseId", "id").String(), Name: result.Get("name").Str,
+			Type: PartToolCallResponse, ID: firstOf(result, "toolUseId", "id").String(), Name: result.Get("name").String(),
 			Response: raw(firstOf(result, "content", "response")),
 		}
 	}
 	if text := firstOf(item, "text", "content"); text.Type == gjson.String {
+		if thought := item.Get("thought"); thought.Type == gjson.True {
+			return Part{Type: PartReasoning, Content: text.Str}
+		}
 		return Part{Type: PartText, Content: text.Str}
+	}
+	if text := item.Get("reasoningContent.reasoningText.text"); text.Type == gjson.String {
+		return Part{Type: PartReasoning, Content: text.Str}
 	}
 	return Part{Type: "generic", Raw: json.RawMessage(item.Raw)}
 }
@@ -114,7 +120,7 @@ func toolResultPart(item gjson.Result, kind string) Part {
 	}
 	part := Part{
 		Type:     PartToolCallResponse,
-		ID:       firstOf(item, "id", "tool_use_id", "toolCallId", "call_id").String(),
+		ID:       firstOf(item, "id", "tool_use_id", "toolUseId", "toolCallId", "call_id").String(),
 		Name:     firstOf(item, "name", "toolName").String(),
 		Response: raw(response),
 	}

@@ -13,18 +13,19 @@ import (
 
 // match is one attribute of the span that fills a field.
 type match struct {
-	row   row
-	key   string
-	value pcommon.Value
-	next  int16
+	target target
+	key    string
+	value  pcommon.Value
+	next   int16
 }
 
 // entry is one attribute of a family; rest is its name after the prefix.
 type entry struct {
-	family  familyRow
-	rest    string
-	value   pcommon.Value
-	index   int
+	family familyTarget
+	rest   string
+	value  pcommon.Value
+	index  int
+	// ordinal is the attribute's place on the span.
 	ordinal int
 }
 
@@ -33,21 +34,22 @@ type reading struct {
 	matches  []match
 	first    [fieldCount]int16
 	entries  []entry
-	dialects uint16
+	dialects uint32
 	problems []Problem
 	eventIn  []Message
 	eventOut []Message
 	scores   []GivenScore
-	mcp      bool
 }
 
 var readings = sync.Pool{New: func() any { return new(reading) }}
 
+// Bounds on what is read from one span, so that a hostile span costs no more
+// than a large honest one.
 const (
-	// maxEntries bounds the indexed attributes that are read from one span.
-	maxEntries = 20000
-	// maxMatches bounds the whole attributes that are read from one span.
-	maxMatches = 512
+	maxEntries  = 20000
+	maxMatches  = 512
+	maxProblems = 32
+	maxParams   = 256
 )
 
 func newReading() *reading {
@@ -65,6 +67,9 @@ func (r *reading) release() {
 	clear(r.matches)
 	clear(r.entries)
 	*r = reading{matches: r.matches[:0], entries: r.entries[:0]}
+	if cap(r.entries) > 1024 {
+		r.entries = nil
+	}
 	readings.Put(r)
 }
 
@@ -77,7 +82,7 @@ func IsGenAI(span ptrace.Span, scope pcommon.InstrumentationScope) bool {
 	}
 	if events := span.Events(); events.Len() > 0 {
 		for _, event := range events.All() {
-			if strings.HasPrefix(event.Name(), "gen_ai.") {
+			if strings.HasPrefix(event.Name(), "gen_ai.") || event.Name() == langWatchEvaluation {
 				return true
 			}
 		}
@@ -85,7 +90,8 @@ func IsGenAI(span ptrace.Span, scope pcommon.InstrumentationScope) bool {
 	return scope.Name() == "gcp.vertex.agent"
 }
 
-// isAnchor tells whether an attribute occurs on GenAI spans only.
+// isAnchor tells whether an attribute occurs on GenAI spans only. Its first
+// byte rules out nearly all others.
 func isAnchor(key string) bool {
 	if len(key) < 4 {
 		return false
@@ -95,8 +101,8 @@ func isAnchor(key string) bool {
 		return strings.HasPrefix(key, "gen_ai.")
 	case 'l':
 		return strings.HasPrefix(key, "llm.") || strings.HasPrefix(key, "langfuse.observation.") ||
-			strings.HasPrefix(key, "langsmith.span.kind") || key == "langwatch.span.type" ||
-			strings.HasPrefix(key, "langwatch.prompt.") || key == "logfire.span_type" || key == "logfire.feedback.name"
+			key == "langsmith.span.kind" || key == "langwatch.span.type" || strings.HasPrefix(key, "langwatch.prompt.") ||
+			key == "logfire.span_type" || key == "logfire.feedback.name"
 	case 'o':
 		return key == "openinference.span.kind"
 	case 't':
@@ -116,7 +122,9 @@ func isAnchor(key string) bool {
 }
 
 // Read reads a span in whatever dialect it speaks. It returns false for a span
-// that is no GenAI span. The Call aliases the span's strings.
+// that is no GenAI span. The Call aliases the span's strings, so it must not
+// outlive the span, and it is not safe for use by several goroutines: content
+// is parsed when it is first asked for.
 func Read(span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon.Resource) (*Call, bool) {
 	if !IsGenAI(span, scope) {
 		return nil, false
@@ -127,45 +135,67 @@ func Read(span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon
 	r.scanEvents(span.Events())
 	call := new(Call)
 	r.fill(call, span, scope)
-	if call.SessionID == "" {
-		call.SessionID = resourceString(resource, "session.id")
-	}
+	call.fillFromResource(resource)
 	return call, true
 }
 
-func resourceString(resource pcommon.Resource, key string) string {
-	if value, ok := resource.Attributes().Get(key); ok && value.Type() == pcommon.ValueTypeStr {
-		return value.Str()
+// fillFromResource takes from the resource what some senders put there for all
+// their spans: the session, and PromptLayer's prompt.
+func (c *Call) fillFromResource(resource pcommon.Resource) {
+	attributes := resource.Attributes()
+	if c.SessionID == "" {
+		c.SessionID = scalarOf(attributes, "session.id")
 	}
-	return ""
+	if !c.Counted || c.Prompt.Name != "" {
+		return
+	}
+	for _, prefix := range []string{"gen_ai.prompt.", "promptlayer.prompt."} {
+		name := scalarOf(attributes, prefix+"name")
+		if name == "" {
+			continue
+		}
+		c.Prompt.Name, c.Prompt.Source = name, prefix+"name"
+		if c.Prompt.Version == "" {
+			c.Prompt.setVersion(scalarOf(attributes, prefix+"version"))
+		}
+		if c.Prompt.Label == "" {
+			c.Prompt.Label = scalarOf(attributes, prefix+"label")
+		}
+		return
+	}
+}
+
+func scalarOf(attributes pcommon.Map, key string) string {
+	value, ok := attributes.Get(key)
+	if !ok {
+		return ""
+	}
+	text, _ := scalar(value)
+	return strings.TrimSpace(text)
 }
 
 // scan files every attribute that the table or a family knows.
 func (r *reading) scan(attributes pcommon.Map) {
 	for key, value := range attributes.All() {
-		rows, whole := table[key]
-		for _, row := range rows {
-			r.add(row, key, value)
+		targets, whole := table[key]
+		for i := range targets {
+			r.add(targets[i], key, value)
 		}
-		if whole {
-			continue
+		if !whole && key != "" {
+			r.addEntry(key, value)
 		}
-		if key == "mcp.method.name" {
-			r.mcp = true
-		}
-		r.addEntry(key, value)
 	}
 }
 
 // add files a match so that each field's list is in rank order.
-func (r *reading) add(row row, key string, value pcommon.Value) {
+func (r *reading) add(t target, key string, value pcommon.Value) {
 	if len(r.matches) >= maxMatches {
 		return
 	}
 	at := int16(len(r.matches))
-	r.matches = append(r.matches, match{row: row, key: key, value: value, next: -1})
-	slot := &r.first[row.field]
-	for *slot >= 0 && r.matches[*slot].row.rank <= row.rank {
+	r.matches = append(r.matches, match{target: t, key: key, value: value, next: -1})
+	slot := &r.first[t.field]
+	for *slot >= 0 && r.matches[*slot].target.rank <= t.rank {
 		slot = &r.matches[*slot].next
 	}
 	r.matches[at].next = *slot
@@ -173,17 +203,13 @@ func (r *reading) add(row row, key string, value pcommon.Value) {
 }
 
 func (r *reading) addEntry(key string, value pcommon.Value) {
-	switch key[:min(1, len(key))] {
-	case "g", "l", "t", "a", "e", "s", "h":
-	default:
-		return
-	}
 	if len(r.entries) >= maxEntries {
 		return
 	}
-	for _, f := range families {
-		if strings.HasPrefix(key, f.prefix) {
-			r.entries = append(r.entries, entry{family: f, rest: key[len(f.prefix):], value: value, ordinal: len(r.entries)})
+	list := families[key[0]]
+	for i := range list {
+		if f := &list[i]; strings.HasPrefix(key, f.prefix) {
+			r.entries = append(r.entries, entry{family: *f, rest: key[len(f.prefix):], value: value, ordinal: len(r.entries)})
 			r.saw(f.dialect)
 			return
 		}
@@ -196,7 +222,7 @@ func (r *reading) each(f field, use func(*match) bool) bool {
 	for at := r.first[f]; at >= 0; at = r.matches[at].next {
 		m := &r.matches[at]
 		if use(m) {
-			r.saw(m.row.dialect)
+			r.saw(m.target.dialect)
 			return true
 		}
 	}
@@ -207,27 +233,22 @@ func (r *reading) has(f field) bool { return r.first[f] >= 0 }
 
 // problem notes an attribute that could not be read.
 func (r *reading) problem(attribute, reason string) {
-	if len(r.problems) < 32 {
+	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, Problem{Attribute: attribute, Reason: reason})
 	}
 }
 
-var dialectNames = []string{DialectOTel, DialectOpenInference, DialectOpenLLMetry, DialectLangfuse, DialectLangSmith, DialectVercel, DialectPydantic, DialectOther}
-
-func (r *reading) saw(dialect string) {
-	for i, name := range dialectNames {
-		if name == dialect {
-			r.dialects |= 1 << i
-			return
-		}
+func (r *reading) saw(dialect uint8) {
+	if dialect != noDialect {
+		r.dialects |= 1 << dialect
 	}
 }
 
 func (r *reading) dialectList() []string {
 	var list []string
-	for i, name := range dialectNames {
+	for i := range dialects {
 		if r.dialects&(1<<i) != 0 {
-			list = append(list, name)
+			list = append(list, dialects[i].name)
 		}
 	}
 	return list

@@ -21,34 +21,30 @@ const ownEvaluation = "spanloop.evaluation.id"
 // fillScores reads scores that the span already carries.
 func (r *reading) fillScores(c *Call, span ptrace.Span) {
 	c.Scores = append(c.Scores, r.scores...)
-	for _, prefix := range []string{"annotations.", "evaluations.", "trace.annotations.", "session.annotations."} {
-		c.Scores = append(c.Scores, r.annotations(prefix)...)
+	if r.hasFamily(familyAnnotation) {
+		for _, prefix := range []string{"annotations.", "evaluations.", "trace.annotations.", "session.annotations."} {
+			c.Scores = append(c.Scores, r.annotations(prefix)...)
+		}
 	}
 	r.each(fScores, func(m *match) bool {
 		object, ok := r.document(m)
 		object.ForEach(func(key, value gjson.Result) bool {
-			if value.Type == gjson.Number {
-				c.Scores = append(c.Scores, GivenScore{Name: key.Str, Value: Some(value.Num), Kind: "external", Scope: "span"})
+			if number, ok := finiteJSON(value); ok && len(c.Scores) < maxIndex {
+				c.Scores = append(c.Scores, GivenScore{Name: key.Str, Value: Some(number), Kind: "external", Scope: "span"})
 			}
 			return true
 		})
 		return ok
 	})
-	if name, ok := span.Attributes().Get("logfire.feedback.name"); ok {
-		c.Scores = append(c.Scores, logfireFeedback(name.AsString(), span.Attributes()))
+	if name := r.text(fFeedback); name != "" {
+		c.Scores = append(c.Scores, logfireFeedback(name, span.Attributes()))
 	}
 }
 
 // annotations reads OpenInference's annotations.N.annotation.*.
 func (r *reading) annotations(prefix string) []GivenScore {
 	var scores []GivenScore
-	var own []entry
-	for _, e := range r.indexed(familyAnnotation) {
-		if e.family.prefix == prefix {
-			own = append(own, e)
-		}
-	}
-	groups(own, func(group []entry) {
+	groups(r.indexed(prefix), func(group []entry) {
 		score := GivenScore{Kind: "external", Scope: scopeOf(prefix)}
 		for _, e := range group {
 			value, _ := scalar(e.value)
@@ -114,6 +110,33 @@ func logfireFeedback(name string, attributes pcommon.Map) GivenScore {
 		score.Explanation = comment.AsString()
 	}
 	return score
+}
+
+// langWatchScore reads LangWatch's event, whose only attribute is JSON.
+func (r *reading) langWatchScore(attributes pcommon.Map) {
+	text := scalarOf(attributes, "json_encoded_event")
+	if !ValidJSON(text) {
+		r.problem(langWatchEvaluation, malformedReason(text))
+		return
+	}
+	object := gjson.Parse(text)
+	score := GivenScore{
+		Name: object.Get("name").String(), Label: object.Get("label").String(),
+		Explanation: object.Get("details").String(), Kind: "external", Scope: "span",
+	}
+	if number, ok := finiteJSON(object.Get("score")); ok {
+		score.Value = Some(number)
+	} else if passed := object.Get("passed"); passed.IsBool() {
+		score.Value = Some(map[bool]float64{true: 1}[passed.Bool()])
+	}
+	if status := object.Get("status").String(); status == "error" {
+		score.ErrorType = otherError
+	} else if status == "skipped" {
+		return
+	}
+	if score.Name != "" {
+		r.scores = append(r.scores, score)
+	}
 }
 
 // readEvaluation reads the attributes of a gen_ai.evaluation.result event.

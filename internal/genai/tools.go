@@ -19,7 +19,7 @@ func parseToolDefinitions(text string) ([]ToolDefinition, error) {
 	if text == "" {
 		return nil, nil
 	}
-	if !gjson.Valid(text) {
+	if !ValidJSON(text) {
 		return nil, fmt.Errorf("tool definitions: %w", ErrMalformed)
 	}
 	root := gjson.Parse(text)
@@ -31,11 +31,19 @@ func parseToolDefinitions(text string) ([]ToolDefinition, error) {
 	}
 	var list []ToolDefinition
 	root.ForEach(func(_, item gjson.Result) bool {
-		if item.Type == gjson.String && gjson.Valid(item.Str) {
+		inString := item.Type == gjson.String
+		if inString && looksClosed(item.Str) && ValidJSON(item.Str) {
 			item = gjson.Parse(item.Str)
 		}
-		if item.IsObject() {
+		switch {
+		case item.IsObject():
 			list = append(list, toolDefinitionsOf(item)...)
+		case inString && item.Str != "":
+			// A list of names.
+			list = append(list, ToolDefinition{Type: "function", Name: item.Str})
+		}
+		if inString && len(list) > 0 {
+			list[len(list)-1].flat = false
 		}
 		return true
 	})
@@ -84,6 +92,7 @@ func toolDefinition(item gjson.Result) ToolDefinition {
 		schema = nested
 	}
 	d.Parameters = embedded(schema)
+	d.flat = isFlat(item)
 	return d
 }
 
@@ -99,7 +108,7 @@ func appendToolDefinitions(dst []byte, list []ToolDefinition) []byte {
 }
 
 func appendToolDefinition(dst []byte, d *ToolDefinition) []byte {
-	if isFlat(d.Raw) {
+	if d.Raw != nil && isFlat(gjson.ParseBytes(d.Raw)) {
 		return append(dst, d.Raw...)
 	}
 	dst = appendString(append(dst, `{"type":`...), d.Type)
@@ -122,11 +131,7 @@ func appendToolDefinition(dst []byte, d *ToolDefinition) []byte {
 }
 
 // isFlat tells whether a definition is already in the OpenTelemetry shape.
-func isFlat(definition json.RawMessage) bool {
-	if definition == nil {
-		return false
-	}
-	item := gjson.ParseBytes(definition)
+func isFlat(item gjson.Result) bool {
 	return item.Get("type").Type == gjson.String && item.Get("name").Type == gjson.String &&
-		!firstOf(item, "inputSchema", "input_schema", "parameters_json_schema").Exists()
+		!firstOf(item, "inputSchema", "input_schema", "parameters_json_schema", "parametersJsonSchema", "function").Exists()
 }

@@ -10,6 +10,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
+// Bounds on stated times to the first token; more is a mistake of the sender.
+const (
+	maxTTFTSeconds = 1e8
+	maxTTFTMillis  = 1e11
+)
+
 // fillUsage reads token counts, cost and time to first token.
 func (r *reading) fillUsage(c *Call) {
 	u := &c.Usage
@@ -22,42 +28,123 @@ func (r *reading) fillUsage(c *Call) {
 		r.each(fUsageDetails, func(m *match) bool {
 			if object, ok := r.document(m); ok && object.IsObject() {
 				u.readDetails(object, m.key)
+				if seconds := object.Get("time_to_first_token"); m.key == "braintrust.metrics" && seconds.Type == gjson.Number {
+					c.setTTFT(seconds.Num, maxTTFTSeconds, 1e9)
+				}
+				r.saw(m.target.dialect)
 			}
 			return false
 		})
 	}
-	c.CostUSD = r.number(fCost)
-	if c.CostUSD.Set && c.CostUSD.Value < 0 {
-		c.CostUSD = Opt[float64]{}
+	r.fillCost(c)
+	if seconds := r.number(fTTFTSeconds); seconds.Set {
+		c.setTTFT(seconds.Value, maxTTFTSeconds, 1e9)
+	} else if millis := r.number(fTTFTMillis); millis.Set {
+		c.setTTFT(millis.Value, maxTTFTMillis, 1e6)
 	}
-	if seconds := r.number(fTTFTSeconds); seconds.Set && seconds.Value >= 0 && seconds.Value < 1e8 {
-		c.TimeToFirstTokenNS = Some(int64(seconds.Value * 1e9))
-	} else if millis := r.number(fTTFTMillis); millis.Set && millis.Value >= 0 && millis.Value < 1e11 {
-		c.TimeToFirstTokenNS = Some(int64(millis.Value * 1e6))
+}
+
+func (c *Call) setTTFT(value, limit, nanoseconds float64) {
+	if value >= 0 && value < limit {
+		c.TimeToFirstTokenNS = Some(int64(value * nanoseconds))
+	}
+}
+
+// fillCost reads the stated cost. A cost of zero for a call that used tokens
+// means that the sender had no price.
+func (r *reading) fillCost(c *Call) {
+	cost := r.number(fCost)
+	used := c.Usage.InputTokens.Value > 0 || c.Usage.OutputTokens.Value > 0
+	if cost.Set && cost.Value >= 0 && !(cost.Value == 0 && used) {
+		c.CostUSD = cost
 	}
 }
 
 // readDetails fills counts from a JSON object of counts (Langfuse, LangSmith,
-// MLflow) where the span states none by themselves.
+// MLflow, Braintrust) where the span states none by themselves.
 func (u *Usage) readDetails(object gjson.Result, key string) {
-	set := func(count *Opt[int64], names ...string) {
-		if value := firstOf(object, names...); !count.Set && value.Type == gjson.Number && value.Num >= 0 {
-			*count = Some(value.Int())
-		}
-	}
 	if !strings.HasSuffix(key, "_token_details") {
-		set(&u.InputTokens, "input", "input_tokens", "prompt_tokens")
-		set(&u.OutputTokens, "output", "output_tokens", "completion_tokens")
+		fillCount(&u.InputTokens, object, "input", "input_tokens", "prompt_tokens")
+		fillCount(&u.OutputTokens, object, "output", "output_tokens", "completion_tokens")
 	}
-	set(&u.CacheReadTokens, "input_cached_tokens", "cache_read", "cache_read_input_tokens")
-	set(&u.CacheWriteTokens, "cache_creation", "cache_creation_input_tokens", "input_cache_creation")
-	set(&u.ReasoningTokens, "output_reasoning_tokens", "reasoning")
-	details := object.Get("input_token_details")
-	if read := details.Get("cache_read"); !u.CacheReadTokens.Set && read.Type == gjson.Number {
-		u.CacheReadTokens = Some(read.Int())
+	fillCount(&u.CacheReadTokens, object, "input_cached_tokens", "cache_read", "cache_read_input_tokens", "input_cache_read", "prompt_cached_tokens")
+	fillCount(&u.CacheWriteTokens, object, "cache_creation", "cache_creation_input_tokens", "input_cache_creation", "prompt_cache_creation_tokens")
+	fillCount(&u.ReasoningTokens, object, "output_reasoning_tokens", "reasoning", "completion_reasoning_tokens")
+	if details := object.Get("input_token_details"); details.IsObject() {
+		fillCount(&u.CacheReadTokens, details, "cache_read")
+		fillCount(&u.CacheWriteTokens, details, "cache_creation")
 	}
-	if reasoning := object.Get("output_token_details.reasoning"); !u.ReasoningTokens.Set && reasoning.Type == gjson.Number {
-		u.ReasoningTokens = Some(reasoning.Int())
+	if details := object.Get("output_token_details"); details.IsObject() {
+		fillCount(&u.ReasoningTokens, details, "reasoning")
+	}
+}
+
+// readProvider fills counts from the usage member of a provider's answer: OpenAI
+// chat, OpenAI Responses, Anthropic, Gemini. Anthropic's input_tokens leave
+// cached tokens out and Gemini's candidates leave thoughts out: they are added.
+func (u *Usage) readProvider(usage gjson.Result) {
+	if !usage.IsObject() {
+		return
+	}
+	stated := u.InputTokens.Set
+	fillCount(&u.InputTokens, usage, "prompt_tokens", "input_tokens", "promptTokenCount", "prompt_token_count")
+	fillCount(&u.CacheReadTokens, usage, "cache_read_input_tokens", "cachedContentTokenCount", "cached_content_token_count")
+	fillCount(&u.CacheWriteTokens, usage, "cache_creation_input_tokens")
+	if raw := firstOf(usage, "cache_read_input_tokens", "cache_creation_input_tokens"); !stated && u.InputTokens.Set && raw.Exists() {
+		u.InputTokens.Value += u.CacheReadTokens.Value + u.CacheWriteTokens.Value
+	}
+	if details := firstOf(usage, "prompt_tokens_details", "input_tokens_details"); details.IsObject() {
+		fillCount(&u.CacheReadTokens, details, "cached_tokens")
+	}
+	fillCount(&u.ReasoningTokens, usage, "thoughtsTokenCount", "thoughts_token_count")
+	if details := firstOf(usage, "completion_tokens_details", "output_tokens_details"); details.IsObject() {
+		fillCount(&u.ReasoningTokens, details, "reasoning_tokens")
+	}
+	if candidates := firstOf(usage, "candidatesTokenCount", "candidates_token_count"); candidates.Type == gjson.Number {
+		u.addThoughts(candidates)
+		return
+	}
+	fillCount(&u.OutputTokens, usage, "completion_tokens", "output_tokens")
+}
+
+// addThoughts sets the output tokens of a Gemini answer. A sender that states
+// the bare candidates is corrected.
+func (u *Usage) addThoughts(candidates gjson.Result) {
+	count, ok := wholeJSON(candidates)
+	if !ok || u.OutputTokens.Set && u.OutputTokens.Value != count {
+		return
+	}
+	u.OutputTokens = Some(count + u.ReasoningTokens.Value)
+}
+
+// fillCount sets a count that is not set yet from the first of the named members
+// that is present, if that is a whole number.
+func fillCount(count *Opt[int64], object gjson.Result, names ...string) {
+	if count.Set {
+		return
+	}
+	if n, ok := wholeJSON(firstOf(object, names...)); ok {
+		*count = Some(n)
+	}
+}
+
+// maxWhole is the largest whole number that every JSON reader keeps exactly.
+const maxWhole = 1 << 53
+
+func wholeJSON(value gjson.Result) (int64, bool) {
+	if value.Type != gjson.Number || value.Num < 0 || value.Num > maxWhole {
+		return 0, false
+	}
+	return int64(value.Num), true
+}
+
+// includeCache makes the input tokens include cached ones, as the conventions
+// ask, where the sender left them out: cached tokens cannot outnumber the
+// total they belong to.
+func (u *Usage) includeCache() {
+	cached := u.CacheReadTokens.Value + u.CacheWriteTokens.Value
+	if u.InputTokens.Set && cached > u.InputTokens.Value {
+		u.InputTokens.Value += cached
 	}
 }
 
@@ -75,6 +162,7 @@ func (r *reading) fillFinish(c *Call) {
 			}
 		case pcommon.ValueTypeStr:
 			reasons = finishWords(m.value.Str())
+		case pcommon.ValueTypeEmpty:
 		default:
 			r.problem(m.key, ReasonWrongType)
 		}
@@ -92,7 +180,7 @@ func (r *reading) fillFinish(c *Call) {
 
 // finishWords splits LangSmith's "stop, stop", and reads a list in JSON text.
 func finishWords(text string) []string {
-	if looksClosed(text) && gjson.Valid(text) {
+	if looksClosed(text) && ValidJSON(text) {
 		var list []string
 		gjson.Parse(text).ForEach(func(_, item gjson.Result) bool {
 			list = append(list, item.String())

@@ -44,7 +44,16 @@ func (r *reading) strictText(f field) (text string) {
 			}
 			return false
 		}
-		text = m.value.Str()
+		text = unquotedScalar(m.value.Str())
+		return text != ""
+	})
+	return text
+}
+
+// json reads the first value of a field as JSON text.
+func (r *reading) json(f field) (text string) {
+	r.each(f, func(m *match) bool {
+		text = jsonText(m.value)
 		return text != ""
 	})
 	return text
@@ -70,7 +79,7 @@ func scalar(v pcommon.Value) (string, bool) {
 
 // unquotedScalar unwraps a JSON-quoted scalar ("\"7\"").
 func unquotedScalar(text string) string {
-	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' && gjson.Valid(text) {
+	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' && ValidJSON(text) {
 		return gjson.Parse(text).Str
 	}
 	return text
@@ -110,7 +119,7 @@ func wholeNumber(v pcommon.Value) (int64, bool) {
 func (r *reading) number(f field) (result Opt[float64]) {
 	r.each(f, func(m *match) bool {
 		value, ok := finite(m.value)
-		if !ok && m.row.field == fCost {
+		if !ok && m.target.field == fCost {
 			value, ok = costTotal(m.value)
 		}
 		if !ok {
@@ -143,24 +152,30 @@ func finite(v pcommon.Value) (float64, bool) {
 	return 0, false
 }
 
-// costTotal reads Langfuse's cost details: the total, else the sum of its parts.
+// costTotal reads cost details (Langfuse, MLflow): the total, else the sum of
+// the parts.
 func costTotal(v pcommon.Value) (float64, bool) {
 	text := jsonText(v)
-	if !looksClosed(text) || !gjson.Valid(text) {
+	if !looksClosed(text) || !ValidJSON(text) {
 		return 0, false
 	}
 	object := gjson.Parse(text)
-	if total := object.Get("total"); total.Type == gjson.Number {
-		return total.Num, true
+	if total, ok := finiteJSON(firstOf(object, "total", "total_cost")); ok {
+		return total, true
 	}
 	sum, any := 0.0, false
 	object.ForEach(func(_, value gjson.Result) bool {
-		if value.Type == gjson.Number {
-			sum, any = sum+value.Num, true
+		if number, ok := finiteJSON(value); ok {
+			sum, any = sum+number, true
 		}
 		return true
 	})
-	return sum, any
+	return sum, any && !math.IsInf(sum, 0)
+}
+
+// finiteJSON returns a JSON number; 1e999 is none.
+func finiteJSON(value gjson.Result) (float64, bool) {
+	return value.Num, value.Type == gjson.Number && !math.IsInf(value.Num, 0) && !math.IsNaN(value.Num)
 }
 
 // document returns the JSON value of an attribute that should hold JSON; false
@@ -173,7 +188,7 @@ func (r *reading) document(m *match) (gjson.Result, bool) {
 	if text[0] != '[' && text[0] != '{' {
 		return gjson.Result{Type: gjson.String, Str: unquotedScalar(text), Raw: text}, true
 	}
-	if !gjson.Valid(text) {
+	if !ValidJSON(text) {
 		r.problem(m.key, malformedReason(text))
 		return gjson.Result{}, false
 	}

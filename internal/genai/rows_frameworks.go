@@ -1,0 +1,162 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genai
+
+// openInferenceRows are OpenInference (Arize Phoenix).
+var openInferenceRows = dialectRows{
+	name: "openinference",
+	rows: []row{
+		{key: "openinference.span.kind", field: fKind, rank: 0},
+		{key: "llm.provider", field: fProvider, rank: 20},
+		{key: "llm.system", field: fProvider, rank: 30},
+		{key: "llm.request.model_name", field: fRequestModel, rank: 10},
+		{key: "llm.response.model_name", field: fResponseModel, rank: 10},
+		{key: "llm.model_name", field: fResponseModel, rank: 20},
+		{key: "llm.token_count.prompt", field: fInputTokens, rank: 20},
+		{key: "llm.token_count.completion", field: fOutputTokens, rank: 20},
+		{key: "llm.token_count.prompt_details.cache_read", field: fCacheRead, rank: 30},
+		{key: "llm.token_count.prompt_details.cache_input", field: fCacheRead, rank: 40},
+		{key: "llm.token_count.prompt_details.cache_write", field: fCacheWrite, rank: 40},
+		{key: "llm.token_count.completion_details.reasoning", field: fReasoning, rank: 30},
+		{key: "llm.cost.total", field: fCost, rank: 20},
+		{key: "llm.finish_reason", field: fFinish, rank: 20},
+		{key: "llm.prompts", field: fInput, rank: 60},
+		{key: "input.value", field: fInputDocument, rank: 50},
+		{key: "output.value", field: fOutputDocument, rank: 50},
+		{key: "llm.invocation_parameters", field: fParams, rank: 0},
+		{key: "prompt.id", field: fPromptID, rank: 20},
+		{key: "llm.prompt_template.template", field: fPromptTemplate, rank: 0},
+		{key: "llm.prompt_template.version", field: fPromptVersion, rank: 110},
+		{key: "llm.prompt_template.variables", field: fPromptVariables, rank: 0},
+		{key: "tool.name", field: fToolName, rank: 30},
+		{key: "tool.id", field: fToolCallID, rank: 30},
+		{key: "tool.description", field: fToolDescription, rank: 30},
+	},
+	families: []familyRow{
+		{"llm.input_messages.", familyInput},
+		{"llm.output_messages.", familyOutput},
+		{"llm.prompts.", familyInput},
+		{"llm.choices.", familyOutput},
+		{"llm.tools.", familyTools},
+		{"annotations.", familyAnnotation},
+		{"evaluations.", familyAnnotation},
+		{"trace.annotations.", familyAnnotation},
+		{"session.annotations.", familyAnnotation},
+	},
+}
+
+// langfuseRows are Langfuse's OpenTelemetry SDKs.
+var langfuseRows = dialectRows{
+	name: "langfuse",
+	rows: []row{
+		{key: "langfuse.observation.type", field: fKind, rank: 10},
+		{key: "langfuse.observation.model.name", field: fResponseModel, rank: 40},
+		{key: "langfuse.observation.model.name", field: fRequestModel, rank: 80},
+		{key: "langfuse.observation.usage_details", field: fUsageDetails, rank: 0},
+		{key: "langfuse.observation.cost_details", field: fCost, rank: 30},
+		{key: "langfuse.observation.level", field: fErrorLevel, rank: 0},
+		{key: "langfuse.observation.status_message", field: fErrorMessage, rank: 0},
+		{key: "langfuse.observation.input", field: fInputDocument, rank: 0},
+		{key: "langfuse.observation.output", field: fOutputDocument, rank: 0},
+		{key: "langfuse.observation.model.parameters", field: fParams, rank: 10},
+		{key: "langfuse.observation.model_parameters", field: fParams, rank: 20},
+		{key: "langfuse.observation.prompt.name", field: fPromptName, rank: 10},
+		{key: "langfuse.observation.prompt.version", field: fPromptVersion, rank: 10},
+		{key: "langfuse.prompt.name", field: fPromptName, rank: 20},
+		{key: "langfuse.prompt.version", field: fPromptVersion, rank: 20},
+		{key: "langfuse.session.id", field: fSession, rank: 20},
+		{key: "langfuse.user.id", field: fUser, rank: 20},
+	},
+}
+
+// langSmithRows are LangSmith's OpenTelemetry export. Its gen_ai.prompt and
+// gen_ai.completion are in otelRows, which has the same names.
+var langSmithRows = dialectRows{
+	name: "langsmith",
+	rows: []row{
+		{key: "langsmith.span.kind", field: fKind, rank: 20},
+		{key: "langsmith.metadata.ls_provider", field: fProvider, rank: 50},
+		{key: "langsmith.metadata.ls_model_name", field: fRequestModel, rank: 40},
+		{key: "gen_ai.response.system_fingerprint", field: fFingerprint, rank: 30},
+		{key: "langsmith.usage_metadata", field: fUsageDetails, rank: 10},
+		{key: "gen_ai.usage.input_token_details", field: fUsageDetails, rank: 20},
+		{key: "gen_ai.usage.output_token_details", field: fUsageDetails, rank: 30},
+		{key: "langsmith.metadata.ls_invocation_params", field: fParams, rank: 30},
+		{key: "langsmith.metadata.lc_hub_repo", field: fPromptName, rank: 90},
+		{key: "langsmith.metadata.lc_hub_owner", field: fPromptOwner, rank: 0},
+		{key: "langsmith.metadata.lc_hub_commit_hash", field: fPromptVersion, rank: 90},
+		{key: "langsmith.metadata.ls_prompt_tag", field: fPromptLabel, rank: 50},
+		{key: "langsmith.metadata.session_id", field: fSession, rank: 60},
+		{key: "langsmith.metadata.thread_id", field: fSession, rank: 70},
+		{key: "langsmith.metadata.conversation_id", field: fSession, rank: 80},
+		{key: "langsmith.metadata.user_id", field: fUser, rank: 70},
+	},
+}
+
+// vercelRows are the Vercel AI SDK, versions 4 to 6 and the legacy form of 7.
+var vercelRows = dialectRows{
+	name: "vercel-ai",
+	rows: []row{
+		{key: "ai.operationId", field: fKind, rank: 30},
+		{key: "ai.model.provider", field: fProvider, rank: 40},
+		{key: "ai.model.id", field: fRequestModel, rank: 20},
+		{key: "ai.response.model", field: fResponseModel, rank: 30},
+		{key: "ai.response.id", field: fResponseID, rank: 10},
+		{key: "ai.usage.inputTokens", field: fInputTokens, rank: 30},
+		{key: "ai.usage.promptTokens", field: fInputTokens, rank: 40},
+		{key: "ai.usage.outputTokens", field: fOutputTokens, rank: 30},
+		{key: "ai.usage.completionTokens", field: fOutputTokens, rank: 40},
+		{key: "ai.usage.cachedInputTokens", field: fCacheRead, rank: 50},
+		{key: "ai.usage.inputTokenDetails.cacheReadTokens", field: fCacheRead, rank: 60},
+		{key: "ai.usage.inputTokenDetails.cacheWriteTokens", field: fCacheWrite, rank: 50},
+		{key: "ai.usage.reasoningTokens", field: fReasoning, rank: 40},
+		{key: "ai.usage.outputTokenDetails.reasoningTokens", field: fReasoning, rank: 50},
+		{key: "ai.response.msToFirstChunk", field: fTTFTMillis, rank: 0},
+		{key: "ai.response.finishReason", field: fFinish, rank: 40},
+		{key: "ai.prompt.messages", field: fInput, rank: 30},
+		{key: "ai.prompt", field: fInputDocument, rank: 20},
+		{key: "ai.response.text", field: fOutputText, rank: 0},
+		{key: "ai.response.object", field: fOutputText, rank: 10},
+		{key: "ai.response.toolCalls", field: fOutputCalls, rank: 0},
+		{key: "ai.response.reasoning", field: fOutputReasoning, rank: 0},
+		{key: "ai.prompt.tools", field: fTools, rank: 40},
+		{key: "ai.prompt.toolChoice", field: fParam, as: "tool_choice"},
+		{key: "ai.telemetry.metadata.langfusePrompt", field: fPromptObject, rank: 0},
+		{key: "ai.telemetry.metadata.promptName", field: fPromptName, rank: 130},
+		{key: "ai.telemetry.metadata.prompt_name", field: fPromptName, rank: 131},
+		{key: "ai.telemetry.metadata.prompt.name", field: fPromptName, rank: 132},
+		{key: "ai.telemetry.metadata.promptVersion", field: fPromptVersion, rank: 130},
+		{key: "ai.telemetry.metadata.prompt_version", field: fPromptVersion, rank: 131},
+		{key: "ai.telemetry.metadata.prompt.version", field: fPromptVersion, rank: 132},
+		{key: "ai.telemetry.metadata.sessionId", field: fSession, rank: 100},
+		{key: "ai.telemetry.metadata.userId", field: fUser, rank: 110},
+		{key: "ai.toolCall.name", field: fToolName, rank: 20},
+		{key: "ai.toolCall.id", field: fToolCallID, rank: 20},
+		{key: "ai.toolCall.args", field: fToolArguments, rank: 20},
+		{key: "ai.toolCall.result", field: fToolResult, rank: 20},
+	},
+	families: []familyRow{{"ai.settings.", familySetting}},
+}
+
+// pydanticRows are Pydantic AI and Logfire, instrumentation formats 1 to 6.
+var pydanticRows = dialectRows{
+	name: "pydantic-ai",
+	rows: []row{
+		{key: "logfire.span_type", field: fKind, rank: 200},
+		{key: "operation.cost", field: fCost, rank: 10},
+		{key: "gen_ai.usage.details.reasoning_tokens", field: fReasoning, rank: 20},
+		{key: "gen_ai.usage.details.cache_read_tokens", field: fCacheRead, rank: 70},
+		{key: "gen_ai.usage.details.cache_write_tokens", field: fCacheWrite, rank: 60},
+		{key: "pydantic_ai.all_messages", field: fInput, rank: 100},
+		{key: "all_messages_events", field: fMessageEvents, rank: 10},
+		{key: "events", field: fMessageEvents, rank: 0},
+		{key: "final_result", field: fOutputDocument, rank: 90},
+		{key: "model_request_parameters", field: fTools, rank: 50},
+		{key: "agent_name", field: fAgent, rank: 20},
+		{key: "tool_arguments", field: fToolArguments, rank: 10},
+		{key: "tool_response", field: fToolResult, rank: 10},
+		{key: "logfire.feedback.name", field: fFeedback, rank: 0},
+	},
+	families: []familyRow{{"logfire.variables.", familyLogfireVariable}},
+}
