@@ -96,7 +96,7 @@ func parse(args []string, env func(string) string, out io.Writer) (settings, err
 	flags.Uint64Var(&s.seed, "seed", 1, "seed of the traffic")
 	from := flags.String("from", firstDay, "first simulated day, YYYY-MM-DD")
 	flags.IntVar(&s.days, "days", 14, "simulated days")
-	flags.IntVar(&s.concurrency, "concurrency", 0, "sessions at the same time (default 40, 4 at a real provider)")
+	flags.IntVar(&s.concurrency, "concurrency", 0, "sessions at the same time (default 24, 4 at a real provider)")
 	flags.BoolVar(&s.steady, "steady", false, "leave the incidents out: the tools and the model stay as they are")
 	flags.StringVar(&s.question, "ask", "", "ask one question now, print the answer and the trace id, and end")
 	if err := flags.Parse(args); err != nil {
@@ -141,7 +141,7 @@ func (s *settings) complete(provider string, env func(string) string) error {
 	if s.baseURL, err = support.BaseURL(address, s.key); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	sessions, concurrency := manySessions, 40
+	sessions, concurrency := manySessions, 24
 	if s.real {
 		sessions, concurrency = fewSessions, 4
 	}

@@ -18,8 +18,8 @@ import (
 const (
 	guardedPlain    = 0.02
 	guardedInviting = 0.08
-	barePlain       = 0.05
-	bareInviting    = 0.70
+	barePlain       = 0.08
+	bareInviting    = 0.78
 	// afterError is the probability that a corrected call is wrong again.
 	afterError = 0.05
 )

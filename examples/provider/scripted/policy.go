@@ -12,7 +12,7 @@ import (
 const (
 	// misroute is how often search_docs is called in place of lookup_order when
 	// its description claims every question.
-	misroute = 0.30
+	misroute = 0.35
 	// recoverFromDocs is how often a misrouted call is followed by the right one.
 	recoverFromDocs = 0.55
 	// correct is how often a refused tool call is tried again.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // fault is a way in which tool arguments go wrong.
@@ -70,27 +71,65 @@ func readRules(r *request) rules {
 }
 
 func (r *rules) read(sentence string) {
-	r.guard(sentence)
-	if negated.MatchString(sentence) {
-		return
-	}
-	r.Brief = r.Brief || brief.MatchString(sentence)
-	r.LookUpFirst = r.LookUpFirst || lookUp.MatchString(sentence)
+	meant := understand(sentence)
+	r.add(meant)
+	r.Brief = r.Brief || meant.brief
+	r.LookUpFirst = r.LookUpFirst || meant.lookUpFirst
 }
 
-func (r *rules) guard(sentence string) {
+func (r *rules) guard(sentence string) { r.add(understand(sentence)) }
+
+func (r *rules) add(meant meaning) {
+	for _, kind := range meant.guards {
+		r.Guards[kind] = true
+	}
+}
+
+// meaning is what one sentence instructs.
+type meaning struct {
+	guards             []fault
+	brief, lookUpFirst bool
+}
+
+// understood remembers sentences: the same prompts come again and again.
+var understood struct {
+	sync.Mutex
+	sentences map[string]meaning
+}
+
+// maxUnderstood bounds the memory of sentences.
+const maxUnderstood = 10_000
+
+func understand(sentence string) meaning {
+	understood.Lock()
+	defer understood.Unlock()
+	if m, ok := understood.sentences[sentence]; ok {
+		return m
+	}
+	if understood.sentences == nil || len(understood.sentences) >= maxUnderstood {
+		understood.sentences = map[string]meaning{}
+	}
+	m := interpret(sentence)
+	understood.sentences[strings.Clone(sentence)] = m
+	return m
+}
+
+func interpret(sentence string) meaning {
+	var m meaning
 	if negated.MatchString(sentence) {
-		return
+		return m
 	}
 	if exactly.MatchString(sentence) && (orderID.MatchString(sentence) || prefixWord.MatchString(sentence)) {
-		r.Guards[faultPrefix] = true
+		m.guards = append(m.guards, faultPrefix)
 	}
 	if amounts.MatchString(sentence) && plainNumber.MatchString(sentence) {
-		r.Guards[faultAmount] = true
+		m.guards = append(m.guards, faultAmount)
 	}
 	if reasons.MatchString(sentence) && onlyListed.MatchString(sentence) {
-		r.Guards[faultReason] = true
+		m.guards = append(m.guards, faultReason)
 	}
+	m.brief, m.lookUpFirst = brief.MatchString(sentence), lookUp.MatchString(sentence)
+	return m
 }
 
 // sentences splits at line ends and at full stops that end a sentence.
