@@ -75,26 +75,26 @@ func Rebuild(dialectName string, call *genai.Call, recorded Recorded) (*Request,
 	r.Body = withoutTransport(r.Body)
 	r.prove(recorded.SHA256, applied)
 	if r.Grade == Exact && recorded.Layout != "" {
-		r.Source = r.source(recorded.Layout)
+		r.useSource(recorded.Layout)
 	}
 	return r, nil
 }
 
-// source returns the recorded bytes when the layout's hash proves them and they
-// hold the request that the request's hash proves.
-func (r *Request) source(layout string) []byte {
+// useSource takes over the recorded bytes, and with them the order of members,
+// when the layout's hash proves them and they hold the request that the
+// request's hash proves.
+func (r *Request) useSource(layout string) {
 	source, err := applyLayout(r.Body, layout)
 	if err != nil {
-		return nil
+		return
 	}
 	parsed, err := jsondoc.Parse(source)
 	if err != nil {
-		return nil
+		return
 	}
-	if hash, err := Hash(parsed); err != nil || hash != r.SHA256 {
-		return nil
+	if hash, err := Hash(parsed); err == nil && hash == r.SHA256 {
+		r.Source, r.Body = source, withoutTransport(parsed)
 	}
-	return source
 }
 
 func (r *Request) note(severity Severity, id, format string, args ...any) {

@@ -93,7 +93,7 @@ func LosesDigits(literal string) bool {
 	if err != nil || len(literal) > 400 {
 		return true
 	}
-	if _, exponent, found := strings.Cut(strings.ToLower(literal), "e"); found && len(exponent) > 5 {
+	if _, exponent, found := strings.Cut(strings.ToLower(literal), "e"); found && len(exponent) > 4 {
 		return true
 	}
 	back, ok := new(big.Rat).SetString(strconv.FormatFloat(f, 'g', -1, 64))
