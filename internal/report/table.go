@@ -257,3 +257,18 @@ func WriteJSON(w io.Writer, schema string, body any) error {
 	_, err = fmt.Fprintf(w, "{\n  \"schema\": %s%s%s\n", name, separator, inner)
 	return err
 }
+
+// WriteRows prints the rows as CSV, with the head first if asked: for results
+// that are printed in blocks.
+func (t *Table) WriteRows(w io.Writer, head bool) error {
+	if head {
+		return t.writeCSV(w)
+	}
+	var b strings.Builder
+	if err := t.writeCSV(&b); err != nil {
+		return err
+	}
+	_, rows, _ := strings.Cut(b.String(), "\n")
+	_, err := io.WriteString(w, rows)
+	return err
+}

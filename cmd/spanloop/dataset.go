@@ -1,0 +1,125 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spanloop/spanloop/internal/dataset"
+	"github.com/spanloop/spanloop/internal/report"
+)
+
+func newDatasetCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dataset",
+		Short: "Describe and verify the dataset",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDatasetInfoCommand(a), newDatasetVerifyCommand(a))
+	return cmd
+}
+
+func newDatasetInfoCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "info",
+		Short:   "Rows, files, bytes and times of each table, from the manifest",
+		Example: "  spanloop dataset info --dataset /data/spanloop",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := dataset.Open(a.Dataset)
+			if err != nil {
+				return err
+			}
+			info, err := d.Info(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.Format == string(report.FormatJSON) {
+				return report.WriteJSON(a.Out, "spanloop.dataset.info/1", info)
+			}
+			return infoTable(info).Write(a.Out, report.Format(a.Format), a.options())
+		},
+	}
+}
+
+func infoTable(info dataset.Info) *report.Table {
+	t := &report.Table{
+		Title: fmt.Sprintf("%s (format %d)", info.Root, info.Format),
+		Columns: []report.Column{
+			{Name: "table"}, {Name: "rows", Align: report.Right}, {Name: "files", Align: report.Right},
+			{Name: "partitions", Align: report.Right}, {Name: "bytes", Align: report.Right}, {Name: "from"}, {Name: "to"},
+		},
+	}
+	for _, table := range info.Tables {
+		t.Rows = append(t.Rows, []report.Cell{
+			report.Text(table.Table), report.Number(table.Rows, "%d"), report.Number(table.Files, "%d"),
+			report.Number(table.Partitions, "%d"), report.Number(table.Bytes, "%d"),
+			report.Text(moment(table.MinTime)), report.Text(moment(table.MaxTime)),
+		})
+	}
+	if info.Rejected > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("%d reject files in _rejected: spans that could not be rows, with their reasons", info.Rejected))
+	}
+	return t
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateTime)
+}
+
+func newDatasetVerifyCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Compare every file with the manifest",
+		Long: `Reads every file and compares it with the manifest: missing, truncated, altered
+(SHA-256), another number of rows, stored twice, named by no manifest, left
+unfinished by a crash. Exit code 1 when something is found.`,
+		Example: "  spanloop dataset verify && echo sound",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := dataset.Open(a.Dataset)
+			if err != nil {
+				return err
+			}
+			v, err := d.Verify(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := writeVerification(a, v); err != nil {
+				return err
+			}
+			if len(v.Findings) > 0 {
+				return &exitError{Code: exitFinding}
+			}
+			return nil
+		},
+	}
+}
+
+func writeVerification(a *app, v dataset.Verification) error {
+	if v.Findings == nil {
+		v.Findings = []dataset.Finding{}
+	}
+	if a.Format == string(report.FormatJSON) {
+		return report.WriteJSON(a.Out, "spanloop.dataset.verify/1", v)
+	}
+	t := &report.Table{
+		Title:   fmt.Sprintf("%d files, %d rows, %d bytes: %d findings", v.Files, v.Rows, v.Bytes, len(v.Findings)),
+		Columns: []report.Column{{Name: "finding"}, {Name: "path"}, {Name: "detail"}},
+	}
+	for _, f := range v.Findings {
+		t.Rows = append(t.Rows, []report.Cell{{Text: f.Kind, Value: f.Kind, Style: report.Bad}, report.Text(f.Path), report.Text(f.Detail)})
+	}
+	if len(t.Rows) == 0 {
+		t.Columns = nil
+	}
+	return t.Write(a.Out, report.Format(a.Format), report.Options{Color: a.options().Color, MaxCell: 120})
+}
