@@ -69,6 +69,15 @@ func (m *Messages) beginsWithSystem() bool {
 // Empty tells whether there is no message.
 func (m *Messages) Empty() bool { return m.text == "" && len(m.list) == 0 }
 
+// Unread returns the history's JSON text when it arrived in the OpenTelemetry
+// shape and nobody has asked for its messages yet, else nothing.
+func (m *Messages) Unread() string {
+	if m.parsed {
+		return ""
+	}
+	return m.text
+}
+
 // List returns the messages; ErrMalformed when the text cannot be read.
 func (m *Messages) List() ([]Message, error) {
 	if !m.parsed {

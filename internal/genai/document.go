@@ -125,7 +125,7 @@ func (c *Call) readRequestMembers(document gjson.Result) {
 	}
 	c.readSystem(document)
 	if !hasSettings(c.Params) {
-		c.addParams(document)
+		c.addParams(document, requestParams)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/genai"
@@ -22,36 +23,91 @@ import (
 )
 
 // TestConformanceFixtures reads recorded spans and compares every fact with
-// what the provider answered.
+// what the provider answered. A fact that the span holds must agree; the others
+// are listed with the reason.
 func TestConformanceFixtures(t *testing.T) {
+	shared := sharedtest.Dir(t)
+	for _, dialect := range genaiconformance.Dialects {
+		compareDialect(t, shared, dialect, "genai/"+dialect)
+	}
+	for _, dialect := range genaiconformance.MoreDialects {
+		compareDialect(t, shared, dialect, "genai-more/"+dialect)
+	}
+}
+
+func compareDialect(t *testing.T, shared, dialect, label string) {
+	t.Helper()
+	fixtures, err := genaiconformance.Load(shared, dialect)
+	require.NoError(t, err)
+	require.NotEmpty(t, fixtures, dialect)
+	var tally tally
+	for _, fixture := range fixtures {
+		tally.compare(t, fixture, observations(t, readFixture(t, fixture.Path)))
+	}
+	tally.print(label, len(fixtures))
+}
+
+// TestConformanceFixtureLogs adds to each call what its log events say: all
+// that the spans of event-writing instrumentations lack is there.
+func TestConformanceFixtureLogs(t *testing.T) {
 	shared := sharedtest.Dir(t)
 	for _, dialect := range genaiconformance.Dialects {
 		fixtures, err := genaiconformance.Load(shared, dialect)
 		require.NoError(t, err)
-		require.NotEmpty(t, fixtures)
-		matched, unheld := 0, 0
+		var tally tally
+		files := 0
 		for _, fixture := range fixtures {
-			ok, misses := genaiconformance.Compare(fixture, readFixture(t, fixture.Path))
-			matched += ok
-			for _, miss := range misses {
-				if !miss.Held {
-					unheld++
-					continue
-				}
-				assert.Fail(t, "miss", "%s %s: want %q, got %q", miss.Fixture, miss.Fact, miss.Want, miss.Got)
-				matched--
+			if fixture.Logs == "" {
+				continue
 			}
+			files++
+			calls := readFixture(t, fixture.Path)
+			fixture, err = fixture.WithLogs()
+			require.NoError(t, err)
+			addLogs(t, fixture.Logs, calls)
+			tally.compare(t, fixture, observations(t, calls))
 		}
-		fmt.Printf("conformance: genai/%s %d facts in %d files agree; %d more are not on the spans\n", dialect, matched, len(fixtures), unheld)
+		if files > 0 {
+			tally.print("genai-with-log-events/"+dialect, files)
+		}
+	}
+}
+
+// tally counts facts over the fixtures of a dialect.
+type tally struct {
+	matched, held int
+	unheld        []genaiconformance.Miss
+}
+
+func (y *tally) compare(t *testing.T, fixture genaiconformance.Fixture, calls []genaiconformance.Observed) {
+	t.Helper()
+	matched, misses := genaiconformance.Compare(fixture, calls)
+	y.matched += matched
+	y.held += matched
+	for _, miss := range misses {
+		if !miss.Held {
+			y.unheld = append(y.unheld, miss)
+			continue
+		}
+		y.held++
+		assert.Fail(t, "a fact on the span was not read", miss.String())
+	}
+}
+
+func (y *tally) print(label string, files int) {
+	fmt.Printf("conformance: %s %d/%d facts of %d files\n", label, y.matched, y.held, files)
+	for _, miss := range y.unheld {
+		fmt.Printf("conformance:   not counted: %s %s: %s\n", miss.Fixture, miss.Fact, miss.Reason)
 	}
 }
 
 type timed struct {
 	start pcommon.Timestamp
-	call  genaiconformance.Observed
+	span  pcommon.SpanID
+	call  *genai.Call
 }
 
-func readFixture(t *testing.T, path string) []genaiconformance.Observed {
+func readFixture(t *testing.T, path string) []timed {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -63,45 +119,56 @@ func readFixture(t *testing.T, path string) []genaiconformance.Observed {
 			for _, span := range ss.Spans().All() {
 				call, ok := genai.Read(span, ss.Scope(), rs.Resource())
 				if ok && call.Counted {
-					calls = append(calls, timed{span.StartTimestamp(), observe(t, call)})
+					calls = append(calls, timed{span.StartTimestamp(), span.SpanID(), call})
 				}
 			}
 		}
 	}
 	slices.SortStableFunc(calls, func(a, b timed) int { return int(int64(a.start) - int64(b.start)) })
+	return calls
+}
+
+func observations(t *testing.T, calls []timed) []genaiconformance.Observed {
+	t.Helper()
 	out := make([]genaiconformance.Observed, len(calls))
 	for i := range calls {
-		out[i] = calls[i].call
+		observed, err := genaiconformance.FromCall(calls[i].call)
+		require.NoError(t, err)
+		out[i] = observed
 	}
 	return out
 }
 
-func observe(t *testing.T, call *genai.Call) genaiconformance.Observed {
+// addLogs fills what the calls lack from the log events of their spans.
+func addLogs(t *testing.T, path string, calls []timed) {
 	t.Helper()
-	o := genaiconformance.Observed{
-		RequestModel: call.RequestModel, ResponseModel: call.ResponseModel, ResponseID: call.ResponseID,
-		InputTokens: pointer(call.Usage.InputTokens), OutputTokens: pointer(call.Usage.OutputTokens),
-		CacheRead: pointer(call.Usage.CacheReadTokens), FinishReasons: call.FinishReasons,
-		PromptName: call.Prompt.Name, PromptVersion: call.Prompt.Version,
-	}
-	tools, err := call.Tools.List()
+	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, tool := range tools {
-		name := tool.Name
-		if name == "" {
-			name = tool.Type
+	ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(content)
+	require.NoError(t, err, path)
+	input, output := map[pcommon.SpanID][]genai.Message{}, map[pcommon.SpanID][]genai.Message{}
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				event, ok := genai.ReadLog(record, sl.Scope(), rl.Resource())
+				if !ok || event.Call == nil {
+					continue
+				}
+				in, err := event.Call.Input.List()
+				require.NoError(t, err)
+				out, err := event.Call.Output.List()
+				require.NoError(t, err)
+				input[event.SpanID] = append(input[event.SpanID], in...)
+				output[event.SpanID] = append(output[event.SpanID], out...)
+			}
 		}
-		o.Tools = append(o.Tools, name)
 	}
-	for _, c := range call.ToolCalls() {
-		o.ToolCalls = append(o.ToolCalls, genaiconformance.ToolCall{ID: c.ID, Name: c.Name, Arguments: c.Arguments})
+	for i := range calls {
+		if call := calls[i].call; call.Input.Empty() {
+			call.Input = genai.NewMessages(input[calls[i].span])
+		}
+		if call := calls[i].call; call.Output.Empty() {
+			call.Output = genai.NewMessages(output[calls[i].span])
+		}
 	}
-	return o
-}
-
-func pointer(count genai.Opt[int64]) *int64 {
-	if !count.Set {
-		return nil
-	}
-	return &count.Value
 }

@@ -83,8 +83,8 @@ func groups(list []entry, use func([]entry)) {
 }
 
 // indexedMessages assembles OpenLLMetry's gen_ai.prompt.N.* and OpenInference's
-// llm.input_messages.N.message.*. A gap in the indices means that attributes
-// were lost, as a limit on their number does.
+// llm.input_messages.N.message.*. A gap between indices means that
+// attributes were lost, as a limit on their number does; some senders begin at 1.
 func (r *reading) indexedMessages(f family) Messages {
 	var list []Message
 	role := "user"
@@ -96,7 +96,7 @@ func (r *reading) indexedMessages(f family) Messages {
 		return Messages{}
 	}
 	groups(r.indexed(prefix), func(group []entry) {
-		if group[0].index > next {
+		if next > 0 && group[0].index > next {
 			r.problem(prefix+strconv.Itoa(next), ReasonTruncated)
 		}
 		next = group[0].index + 1

@@ -16,8 +16,8 @@ var operationKinds = map[string]Kind{
 	"chat": KindInference, "generate_content": KindInference, "text_completion": KindInference,
 	"embeddings": KindEmbeddings, "rerank": KindRerank, "retrieval": KindRetrieval,
 	"execute_tool": KindTool, "invoke_agent": KindAgent, "create_agent": KindAgent, "plan": KindAgent,
-	"invoke_workflow": KindWorkflow,
-	"fetch_response":  KindOther, "search_memory": KindOther, "create_memory": KindOther, "update_memory": KindOther,
+	"invoke_workflow": KindWorkflow, "agent_step": KindAgent,
+	"fetch_response": KindOther, "search_memory": KindOther, "create_memory": KindOther, "update_memory": KindOther,
 	"upsert_memory": KindOther, "delete_memory": KindOther, "create_memory_store": KindOther, "delete_memory_store": KindOther,
 }
 
@@ -26,7 +26,7 @@ var operationKinds = map[string]Kind{
 // decides.
 var operationAliases = map[string]Kind{
 	"completion": KindInference, "responses": KindInference, "response": KindInference, "text_generation": KindInference,
-	"embedding": KindEmbeddings, "agent_step": KindAgent, "agent": KindAgent, "chain": KindWorkflow, "tool": KindTool,
+	"embedding": KindEmbeddings, "agent": KindAgent, "chain": KindWorkflow, "tool": KindTool,
 }
 
 // spanKinds maps the words of the dialects' own kind attributes, lower-cased.

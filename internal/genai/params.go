@@ -38,6 +38,19 @@ var notParams = map[string]bool{
 	"context_window": true, "is_chat_model": true, "is_function_calling_model": true, "system_role": true, "class_name": true,
 }
 
+// requestParams are the parameters that are taken from a whole request body,
+// which may hold anything that a framework passes to its client.
+var requestParams = map[string]bool{
+	"temperature": true, "top_p": true, "topP": true, "top_k": true, "topK": true, "min_p": true, "seed": true, "n": true,
+	"candidateCount": true, "max_tokens": true, "maxTokens": true, "max_completion_tokens": true, "max_output_tokens": true,
+	"maxOutputTokens": true, "stop": true, "stop_sequences": true, "stopSequences": true, "frequency_penalty": true,
+	"frequencyPenalty": true, "presence_penalty": true, "presencePenalty": true, "repetition_penalty": true, "logit_bias": true,
+	"logprobs": true, "top_logprobs": true, "response_format": true, "responseMimeType": true, "responseSchema": true,
+	"tool_choice": true, "toolChoice": true, "parallel_tool_calls": true, "reasoning": true, "reasoning_effort": true,
+	"thinking": true, "thinkingConfig": true, "verbosity": true, "text": true, "truncation": true, "service_tier": true,
+	"modalities": true, "stream": true,
+}
+
 // fillParams reads request parameters: the attributes that hold one each, else
 // the JSON that a dialect keeps them in. Wrapper spans have none.
 func (r *reading) fillParams(c *Call) {
@@ -71,7 +84,7 @@ func (r *reading) fillParams(c *Call) {
 			if model := object.Get("model"); c.RequestModel == "" && model.Type == gjson.String {
 				c.RequestModel = model.Str
 			}
-			c.addParams(object)
+			c.addParams(object, nil)
 			return true
 		})
 	}
@@ -95,10 +108,13 @@ func (c *Call) sortParams() {
 	slices.SortFunc(c.Params, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// addParams adds the members of a JSON object.
-func (c *Call) addParams(object gjson.Result) {
+// addParams adds the members of a JSON object; only those in only when that is
+// not nil.
+func (c *Call) addParams(object gjson.Result, only map[string]bool) {
 	object.ForEach(func(key, value gjson.Result) bool {
-		c.addParam(key.Str, json.RawMessage(value.Raw))
+		if only == nil || only[key.Str] {
+			c.addParam(key.Str, json.RawMessage(value.Raw))
+		}
 		return len(c.Params) < maxParams
 	})
 }
