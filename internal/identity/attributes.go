@@ -27,6 +27,19 @@ const (
 	AttrRequestSHA256          = "spanloop.request.sha256"
 	AttrRequestResidual        = "spanloop.request.residual"
 	AttrReplay                 = "spanloop.replay"
+
+	// AttrResolvedName and AttrResolvedVersion hold the resolved prompt on
+	// spans whose own gen_ai.prompt.name or .version says something else (a
+	// label, a name made anew for each request). An empty version means that
+	// what stands there is no version.
+	AttrResolvedName    = "spanloop.prompt.name"
+	AttrResolvedVersion = "spanloop.prompt.version"
+	// AttrUncertainVariables lists template variables of which several values
+	// render the same text.
+	AttrUncertainVariables = "spanloop.prompt.uncertain_variables"
+	// AttrProblems lists what on the span could not be read, as
+	// "attribute: reason".
+	AttrProblems = "spanloop.problems"
 )
 
 // Rungs of the resolution ladder, best first: the values of
@@ -51,4 +64,7 @@ const (
 	ReasonVersionUnknown = "version_unknown"
 	ReasonPromptUnknown  = "prompt_unknown"
 	ReasonMalformed      = "malformed"
+	// ReasonNotACall is for tool, agent and other spans that send no prompt of
+	// their own.
+	ReasonNotACall = "not_a_call"
 )

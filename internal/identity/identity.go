@@ -1,0 +1,241 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import (
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/spanloop/spanloop/internal/genai"
+)
+
+// Limits of the variables that Put writes: they repeat what the messages hold,
+// and can be recovered from those.
+const (
+	maxVariables          = 64
+	maxVariableBytes      = 32 << 10
+	maxVariablesBytes     = 128 << 10
+	maxVariableNameLength = 200
+)
+
+// Identity is what produced a call: prompt, tools, model and parameters.
+type Identity struct {
+	PromptName    string
+	PromptVersion string
+	// PromptHash is the content hash of the resolved version, or of the fixed
+	// text on the fingerprint rung.
+	PromptHash  string
+	PromptLabel string
+	// Resolution is one of the Rung constants.
+	Resolution string
+	// UnresolvedReason is one of the Reason constants; on an explicit rung it
+	// says what the registry does not know.
+	UnresolvedReason string
+	// Candidates are the versions (name@version) that an ambiguous text fits.
+	Candidates []string
+	// Partials are name@version of the fragments that the prompt includes.
+	Partials           []string
+	Variables          []genai.Variable
+	UncertainVariables []string
+
+	// ToolVersions are name@version in offered order; a tool of which only the
+	// name is known stands without a version.
+	ToolVersions []string
+	// ToolVersion is the version of the one tool that a tool span executed.
+	ToolVersion         string
+	ToolsetHash         string
+	ToolsetCompleteness string
+	ModelHash           string
+	ParamsHash          string
+	// VariantID stands for the combination of prompt, toolset, model and
+	// parameters; empty on spans that are no model call.
+	VariantID string
+}
+
+// Put writes the identity as attributes. What the span itself says stays as it
+// is: where gen_ai.prompt.name or .version differ from the resolved ones, these
+// go to spanloop.prompt.name and .version.
+func (i Identity) Put(attrs pcommon.Map) {
+	i.putOriginal(attrs, AttrPromptName, AttrResolvedName, i.PromptName)
+	i.putOriginal(attrs, AttrPromptVersion, AttrResolvedVersion, i.PromptVersion)
+	i.put(attrs)
+}
+
+// Replace is Put that overwrites gen_ai.prompt.name and .version.
+func (i Identity) Replace(attrs pcommon.Map) {
+	replaceText(attrs, AttrPromptName, i.PromptName)
+	replaceText(attrs, AttrPromptVersion, i.PromptVersion)
+	i.put(attrs)
+}
+
+func replaceText(attrs pcommon.Map, key, value string) {
+	if value == "" {
+		attrs.Remove(key)
+		return
+	}
+	attrs.PutStr(key, value)
+}
+
+func (i *Identity) putOriginal(attrs pcommon.Map, key, resolvedKey, value string) {
+	given, exists := attrs.Get(key)
+	switch {
+	case !exists && value != "":
+		attrs.PutStr(key, value)
+	case exists && given.AsString() != value && i.Resolution != "":
+		attrs.PutStr(resolvedKey, value)
+	}
+}
+
+func (i *Identity) put(attrs pcommon.Map) {
+	putText(attrs, AttrPromptHash, i.PromptHash)
+	putText(attrs, AttrPromptResolution, i.Resolution)
+	putText(attrs, AttrPromptUnresolvedReason, i.UnresolvedReason)
+	putText(attrs, AttrPromptLabel, i.PromptLabel)
+	putList(attrs, AttrPromptCandidates, i.Candidates)
+	putList(attrs, AttrPromptPartials, i.Partials)
+	putList(attrs, AttrUncertainVariables, i.UncertainVariables)
+	putList(attrs, AttrToolVersions, i.ToolVersions)
+	putText(attrs, AttrToolVersion, i.ToolVersion)
+	putText(attrs, AttrToolsetHash, i.ToolsetHash)
+	putText(attrs, AttrToolsetCompleteness, i.ToolsetCompleteness)
+	putText(attrs, AttrModelHash, i.ModelHash)
+	putText(attrs, AttrParamsHash, i.ParamsHash)
+	putText(attrs, AttrVariantID, i.VariantID)
+	i.putVariables(attrs)
+}
+
+func (i *Identity) putVariables(attrs pcommon.Map) {
+	left := maxVariablesBytes
+	for k, v := range i.Variables {
+		if k == maxVariables {
+			return
+		}
+		if v.Name == "" || len(v.Name) > maxVariableNameLength || len(v.Value) > min(maxVariableBytes, left) {
+			continue
+		}
+		left -= len(v.Value)
+		if key := AttrPromptVariablePrefix + v.Name; !has(attrs, key) {
+			attrs.PutStr(key, v.Value)
+		}
+	}
+}
+
+func has(attrs pcommon.Map, key string) bool {
+	_, ok := attrs.Get(key)
+	return ok
+}
+
+func putText(attrs pcommon.Map, key, value string) {
+	if value != "" {
+		attrs.PutStr(key, value)
+	}
+}
+
+func putList(attrs pcommon.Map, key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	list := attrs.PutEmptySlice(key)
+	list.EnsureCapacity(len(values))
+	for _, value := range values {
+		list.AppendEmpty().SetStr(value)
+	}
+}
+
+// FromAttributes reads an identity back. Of a span that was never stamped it
+// returns what gen_ai.prompt.name and .version say. Texts alias the attributes.
+func FromAttributes(attrs pcommon.Map) Identity {
+	var i Identity
+	var name, version pcommon.Value
+	hasName, hasVersion := false, false
+	for key, value := range attrs.All() {
+		if !strings.HasPrefix(key, "spanloop.") && !strings.HasPrefix(key, "gen_ai.prompt.") {
+			continue
+		}
+		switch key {
+		case AttrResolvedName:
+			name, hasName = value, true
+		case AttrResolvedVersion:
+			version, hasVersion = value, true
+		default:
+			i.read(key, value)
+		}
+	}
+	if hasName {
+		i.PromptName = text(name)
+	}
+	if hasVersion {
+		i.PromptVersion = text(version)
+	}
+	if i.Resolution == "" && genai.IsLabel(i.PromptVersion) {
+		i.PromptLabel, i.PromptVersion = i.PromptVersion, ""
+	}
+	slices.SortFunc(i.Variables, func(a, b genai.Variable) int { return strings.Compare(a.Name, b.Name) })
+	return i
+}
+
+func (i *Identity) read(key string, value pcommon.Value) {
+	switch key {
+	case AttrPromptName:
+		i.PromptName = value.AsString()
+	case AttrPromptVersion:
+		i.PromptVersion = value.AsString()
+	case AttrPromptHash:
+		i.PromptHash = text(value)
+	case AttrPromptResolution:
+		i.Resolution = text(value)
+	case AttrPromptUnresolvedReason:
+		i.UnresolvedReason = text(value)
+	case AttrPromptCandidates:
+		i.Candidates = texts(value)
+	case AttrPromptLabel:
+		i.PromptLabel = text(value)
+	case AttrPromptPartials:
+		i.Partials = texts(value)
+	case AttrUncertainVariables:
+		i.UncertainVariables = texts(value)
+	case AttrToolVersions:
+		i.ToolVersions = texts(value)
+	case AttrToolVersion:
+		i.ToolVersion = text(value)
+	case AttrToolsetHash:
+		i.ToolsetHash = text(value)
+	case AttrToolsetCompleteness:
+		i.ToolsetCompleteness = text(value)
+	case AttrModelHash:
+		i.ModelHash = text(value)
+	case AttrParamsHash:
+		i.ParamsHash = text(value)
+	case AttrVariantID:
+		i.VariantID = text(value)
+	default:
+		if name, ok := strings.CutPrefix(key, AttrPromptVariablePrefix); ok && name != "" {
+			i.Variables = append(i.Variables, genai.Variable{Name: name, Value: value.AsString()})
+		}
+	}
+}
+
+// text is empty for a value that is no text.
+func text(value pcommon.Value) string {
+	if value.Type() != pcommon.ValueTypeStr {
+		return ""
+	}
+	return value.Str()
+}
+
+func texts(value pcommon.Value) []string {
+	if value.Type() != pcommon.ValueTypeSlice {
+		return nil
+	}
+	list := value.Slice()
+	out := make([]string, 0, list.Len())
+	for k := range list.Len() {
+		if item := list.At(k); item.Type() == pcommon.ValueTypeStr {
+			out = append(out, item.Str())
+		}
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/registry"
+)
+
+// modelIdentity is the two hashes about the model.
+type modelIdentity struct{ model, params string }
+
+// modelKey joins what the hashes are over; equal keys have equal hashes.
+func modelKey(call *genai.Call) string {
+	n := len(call.Provider) + len(call.RequestModel) + len(call.ResponseModel) + len(call.SystemFingerprint) + 4
+	for _, p := range call.Params {
+		n += len(p.Name) + len(p.Value) + 2
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, part := range [...]string{call.Provider, call.RequestModel, call.ResponseModel, call.SystemFingerprint} {
+		b.WriteString(part)
+		b.WriteByte(0)
+	}
+	for _, p := range call.Params {
+		b.WriteString(p.Name)
+		b.WriteByte(0)
+		b.Write(p.Value)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+func newModelIdentity(call *genai.Call) modelIdentity {
+	params := paramsJSON(call.Params)
+	var m modelIdentity
+	if params != nil {
+		m.params = hashOf(params)
+	}
+	if call.Provider == "" && call.RequestModel == "" && call.ResponseModel == "" {
+		return m
+	}
+	content := map[string]any{}
+	for name, value := range map[string]string{
+		"provider": call.Provider, "request_model": call.RequestModel,
+		"response_model": call.ResponseModel, "system_fingerprint": call.SystemFingerprint,
+	} {
+		if value != "" {
+			content[name] = value
+		}
+	}
+	if params != nil {
+		content["params"] = params
+	}
+	m.model = hashOf(content)
+	return m
+}
+
+// paramsJSON leaves out what is no JSON, and is nil for no parameters.
+func paramsJSON(params []genai.Param) map[string]json.RawMessage {
+	var out map[string]json.RawMessage
+	for _, p := range params {
+		if _, err := registry.CanonicalJSON(p.Value); err != nil {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]json.RawMessage, len(params))
+		}
+		out[p.Name] = p.Value
+	}
+	return out
+}

@@ -1,0 +1,390 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/registry"
+)
+
+// ladder resolves the prompt of one call, rung by rung.
+type ladder struct {
+	*Resolver
+	*state
+	environment string
+	start       time.Time
+	call        *genai.Call
+	id          *Identity
+
+	// texts are prepared when a rung first asks for them.
+	ready    bool
+	system   string
+	messages []registry.TextMessage
+	key      string
+}
+
+func (r *Resolver) prompt(s *state, environment string, start time.Time, call *genai.Call, id *Identity) {
+	l := ladder{Resolver: r, state: s, environment: environment, start: start, call: call, id: id}
+	ref := &call.Prompt
+	id.Variables = ref.Variables
+	name, version, label := ref.Name, ref.Version, ref.Label
+	if version != "" && l.isLabel(name, version) {
+		version, label = "", version
+	}
+	id.PromptLabel = label
+	switch {
+	case name != "" && version != "":
+		l.explicit(name, version)
+	case name != "" && label != "":
+		l.label(name, label)
+	case name != "":
+		l.named(name)
+	case !sendsPrompt(call):
+		id.Resolution, id.UnresolvedReason = RungNone, ReasonNotACall
+	case l.byHash("") || l.byTemplate(nil):
+	default:
+		l.byFingerprint("")
+	}
+}
+
+// sendsPrompt tells whether a span of that kind has a prompt of its own. An
+// agent span has one when it states its instructions.
+func sendsPrompt(call *genai.Call) bool {
+	switch call.Kind {
+	case genai.KindInference, genai.KindPrompt:
+		return true
+	case genai.KindAgent:
+		return !call.System.Empty()
+	}
+	return false
+}
+
+// isLabel tells a label that stands where a version belongs: a word that always
+// is one, or an environment of the prompt that is no version of it.
+func (l *ladder) isLabel(name, version string) bool {
+	if l.snapshot != nil {
+		if l.snapshot.Prompt(name).Version(version) != nil {
+			return false
+		}
+		if l.snapshot.HasEnvironment(name, version) {
+			return true
+		}
+	}
+	return genai.IsLabel(version)
+}
+
+// explicit is the rung of spans that name the prompt and its version. What the
+// registry knows is added; what it does not know is stated.
+func (l *ladder) explicit(name, version string) {
+	id := l.id
+	id.Resolution, id.PromptName, id.PromptVersion = RungExplicit, name, version
+	if l.snapshot.Empty() {
+		return
+	}
+	p := l.snapshot.Prompt(name)
+	v := p.Version(version)
+	switch {
+	case p == nil:
+		id.UnresolvedReason = ReasonPromptUnknown
+	case v == nil:
+		id.UnresolvedReason = ReasonVersionUnknown
+	default:
+		l.take(p, v)
+		l.recoverVariables(registry.VersionRef{Prompt: p, Version: v})
+	}
+}
+
+// take notes what the registry says about a version.
+func (l *ladder) take(p *registry.Prompt, v *registry.Version) {
+	l.id.PromptName, l.id.PromptVersion, l.id.PromptHash = p.Name, v.Version, v.Hash
+	for _, partial := range v.Partials {
+		l.id.Partials = append(l.id.Partials, partial.Name+"@"+partial.Version)
+	}
+}
+
+// recoverVariables takes the values back from the text when the span does not
+// state them.
+func (l *ladder) recoverVariables(ref registry.VersionRef) {
+	if len(l.id.Variables) > 0 || len(ref.Version.Variables()) == 0 {
+		return
+	}
+	if m := l.match([]registry.VersionRef{ref}); m.Found {
+		l.id.Variables, l.id.UncertainVariables = m.Variables, m.UncertainVariables
+	}
+}
+
+// label is the rung of spans that name a prompt and a movable label: what the
+// label led to when the span started.
+func (l *ladder) label(name, label string) {
+	var release registry.Release
+	known := false
+	if l.snapshot != nil {
+		release, known = l.snapshot.LiveAt(name, label, l.start)
+	}
+	if known && l.byRelease(name, label, release) {
+		return
+	}
+	if !known && !l.snapshot.Empty() && (l.byHash(name) || l.byTemplateOf(name)) {
+		return
+	}
+	if l.id.Resolution == RungAmbiguous {
+		return
+	}
+	l.id.PromptName, l.id.Resolution, l.id.UnresolvedReason = name, RungNone, ReasonLabelUnknown
+}
+
+// byRelease resolves to a release's only target. Of several only the call's own
+// text can tell which one it was.
+func (l *ladder) byRelease(name, label string, release registry.Release) bool {
+	p := l.snapshot.Prompt(name)
+	l.id.PromptLabel = label
+	if len(release.Targets) == 1 {
+		version := release.Targets[0].Version
+		l.id.Resolution, l.id.PromptName, l.id.PromptVersion = RungLabel, name, version
+		if v := p.Version(version); v != nil {
+			l.take(p, v)
+			l.recoverVariables(registry.VersionRef{Prompt: p, Version: v})
+		} else {
+			l.id.PromptHash = release.Targets[0].Hash
+		}
+		return true
+	}
+	var refs []registry.VersionRef
+	var candidates []string
+	for _, target := range release.Targets {
+		candidates = append(candidates, name+"@"+target.Version)
+		if v := p.Version(target.Version); v != nil {
+			refs = append(refs, registry.VersionRef{Prompt: p, Version: v})
+		}
+	}
+	if l.byHash(name) || (len(refs) == len(release.Targets) && l.byTemplate(refs)) {
+		return true
+	}
+	if len(l.id.Candidates) > 0 {
+		candidates = l.id.Candidates
+	}
+	l.ambiguous(name, candidates)
+	return true
+}
+
+func (l *ladder) ambiguous(name string, candidates []string) {
+	l.id.PromptName, l.id.PromptVersion = name, ""
+	l.id.Resolution, l.id.UnresolvedReason, l.id.Candidates = RungAmbiguous, ReasonAmbiguous, candidates
+}
+
+// named resolves a span that names the prompt alone: by hash, by text, by what
+// the environment serves when the span has no text that could say otherwise,
+// and last by the fingerprint of the text under that name.
+func (l *ladder) named(name string) {
+	if l.byHash(name) || l.byTemplateOf(name) || l.id.Resolution == RungAmbiguous {
+		return
+	}
+	if l.snapshot != nil && l.environment != "" && l.call.System.Empty() && l.call.Input.Empty() {
+		if release, ok := l.snapshot.LiveAt(name, l.environment, l.start); ok && len(release.Targets) == 1 {
+			l.byRelease(name, l.environment, release)
+			return
+		}
+	}
+	if l.byFingerprint(name) {
+		return
+	}
+	l.id.PromptName, l.id.Resolution, l.id.UnresolvedReason = name, RungNone, ReasonVersionUnknown
+}
+
+// byHash resolves a content hash that the span states, if it is one of ours. A
+// name on the span must agree.
+func (l *ladder) byHash(name string) bool {
+	if l.call.Prompt.Hash == "" || l.snapshot == nil {
+		return false
+	}
+	var found []registry.VersionRef
+	for _, ref := range l.snapshot.VersionsByHash(l.call.Prompt.Hash) {
+		if name == "" || ref.Prompt.Name == name {
+			found = append(found, ref)
+		}
+	}
+	if len(found) == 0 {
+		return false
+	}
+	if len(found) > 1 {
+		l.ambiguous(name, refNames(found))
+		l.id.PromptHash = found[0].Version.Hash
+		return true
+	}
+	l.id.Resolution = RungHash
+	l.take(found[0].Prompt, found[0].Version)
+	l.recoverVariables(found[0])
+	return true
+}
+
+func refNames(refs []registry.VersionRef) []string {
+	names := make([]string, 0, len(refs))
+	for _, ref := range refs {
+		names = append(names, ref.String())
+	}
+	return names[:min(len(names), 20)]
+}
+
+// byTemplateOf matches the call's text with all versions of one prompt.
+func (l *ladder) byTemplateOf(name string) bool {
+	if l.snapshot == nil {
+		return false
+	}
+	m := l.match(nil)
+	if m.Found && m.Prompt.Name == name {
+		l.matched(&m)
+		return true
+	}
+	// Another prompt may have the same text: ask only about this one.
+	p := l.snapshot.Prompt(name)
+	if p == nil || !(m.Found || m.Ambiguous) {
+		return false
+	}
+	refs := make([]registry.VersionRef, 0, len(p.Versions))
+	for _, v := range p.Versions {
+		refs = append(refs, registry.VersionRef{Prompt: p, Version: v})
+	}
+	return l.byTemplate(refs) || l.id.Resolution == RungAmbiguous
+}
+
+// byTemplate matches the call's text with the registry, or with some versions.
+func (l *ladder) byTemplate(among []registry.VersionRef) bool {
+	if l.snapshot == nil {
+		return false
+	}
+	m := l.match(among)
+	switch {
+	case m.Found:
+		l.matched(&m)
+		return true
+	case m.Ambiguous:
+		name := ""
+		if among != nil {
+			name = among[0].Prompt.Name
+		}
+		l.ambiguous(name, m.Candidates)
+		return true
+	}
+	return false
+}
+
+func (l *ladder) matched(m *registry.MatchResult) {
+	l.id.Resolution = RungTemplate
+	l.take(m.Prompt, m.Version)
+	if len(l.id.Variables) == 0 {
+		l.id.Variables, l.id.UncertainVariables = m.Variables, m.UncertainVariables
+	}
+}
+
+// match asks the registry, through the cache.
+func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
+	l.prepare()
+	if l.key == "" {
+		return registry.MatchResult{}
+	}
+	key := l.key
+	if among != nil {
+		var b strings.Builder
+		for _, ref := range among {
+			b.WriteString(ref.String())
+			b.WriteByte(0)
+		}
+		key = b.String() + key
+	}
+	return l.matches.get(key, func() registry.MatchResult {
+		system, messages := strings.Clone(l.system), make([]registry.TextMessage, len(l.messages))
+		for i, m := range l.messages {
+			messages[i] = registry.TextMessage{Role: m.Role, Content: strings.Clone(m.Content)}
+		}
+		if among != nil {
+			return l.snapshot.MatchAmong(among, system, messages)
+		}
+		return l.snapshot.Match(system, messages)
+	})
+}
+
+// prepare collects the texts that templates are matched with: as many leading
+// messages as the longest template has.
+func (l *ladder) prepare() {
+	if l.ready || l.snapshot == nil {
+		return
+	}
+	l.ready = true
+	most := l.snapshot.MatchedMessages()
+	if most == 0 {
+		return
+	}
+	if !l.call.System.Empty() {
+		l.system = l.call.System.Text()
+	}
+	var b strings.Builder
+	if l.system != "" {
+		b.WriteString(l.system)
+		b.WriteByte(0)
+	}
+	if l.system == "" || most > 1 {
+		list, err := l.call.Input.List()
+		if err != nil {
+			list = nil
+		}
+		for i := range list[:min(len(list), most)] {
+			m := registry.TextMessage{Role: list[i].Role, Content: list[i].Text()}
+			l.messages = append(l.messages, m)
+			b.WriteByte(1)
+			b.WriteString(m.Role)
+			b.WriteByte(0)
+			b.WriteString(m.Content)
+			b.WriteByte(0)
+		}
+	}
+	l.key = b.String()
+}
+
+// byFingerprint names the fixed text. A span that names the prompt keeps that
+// name, with the fingerprint as version.
+func (l *ladder) byFingerprint(name string) bool {
+	text := l.call.SystemText()
+	hash := ""
+	if text != "" {
+		hash = l.prints.get(text, func() string { return fingerprint(text) })
+	}
+	if hash == "" {
+		l.unresolved()
+		return false
+	}
+	l.id.Resolution, l.id.UnresolvedReason, l.id.PromptHash = RungFingerprint, "", hash
+	l.id.PromptVersion = fingerprintPrefix + registry.ShortHash(hash)
+	l.id.PromptName = l.id.PromptVersion
+	if name != "" {
+		l.id.PromptName = name
+	}
+	return true
+}
+
+// unresolved says why there is nothing to go by.
+func (l *ladder) unresolved() {
+	l.id.Resolution, l.id.UnresolvedReason = RungNone, ReasonNoMatch
+	if l.call.System.Empty() && l.call.Input.Empty() {
+		l.id.UnresolvedReason = ReasonNoContent
+		if len(l.call.Problems) > 0 && l.contentProblem() {
+			l.id.UnresolvedReason = ReasonMalformed
+		}
+		return
+	}
+	if _, err := l.call.Input.List(); err != nil {
+		l.id.UnresolvedReason = ReasonMalformed
+	}
+}
+
+func (l *ladder) contentProblem() bool {
+	for _, p := range l.call.Problems {
+		if strings.Contains(p.Attribute, "message") || strings.Contains(p.Attribute, "prompt") || strings.Contains(p.Attribute, "instruction") || strings.Contains(p.Attribute, "input") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,190 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genaiidentityprocessor
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
+
+	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/registry"
+)
+
+// Limits of the list of problems on one span.
+const (
+	maxProblems     = 32
+	maxProblemBytes = 200
+)
+
+type identityProcessor struct {
+	config    *Config
+	logger    *zap.Logger
+	telemetry *telemetry
+	resolver  *identity.Resolver
+	store     atomic.Pointer[registry.Store]
+}
+
+func newProcessor(set processor.Settings, config *Config) (*identityProcessor, error) {
+	p := &identityProcessor{config: config, logger: set.Logger}
+	var err error
+	if p.telemetry, err = newTelemetry(set.TelemetrySettings, p.registryProblems); err != nil {
+		return nil, err
+	}
+	p.resolver = identity.NewResolver(identity.Options{
+		Registry: p.snapshot, Environment: config.Environment, MaxTraces: config.MaxTraces,
+	})
+	return p, nil
+}
+
+func (p *identityProcessor) snapshot() *registry.Snapshot {
+	if store := p.store.Load(); store != nil {
+		return store.Snapshot()
+	}
+	return nil
+}
+
+func (p *identityProcessor) registryProblems() (failures, warnings int) {
+	store := p.store.Load()
+	if store == nil {
+		return 0, 0
+	}
+	for _, problem := range store.Problems() {
+		if problem.Warning {
+			warnings++
+		} else {
+			failures++
+		}
+	}
+	return failures, warnings
+}
+
+// start opens the registry. Broken files and a missing folder are logged, and
+// the processor runs on with what there is.
+func (p *identityProcessor) start(context.Context, component.Host) error {
+	if p.config.Registry == "" {
+		return nil
+	}
+	store, err := registry.Open(p.config.Registry, registry.WithLogger(p.logProblem))
+	if err != nil {
+		return err
+	}
+	p.store.Store(store)
+	return nil
+}
+
+func (p *identityProcessor) logProblem(problem registry.Problem) {
+	message := "prompt registry: refused, the last good state stays live"
+	if problem.Warning {
+		message = "prompt registry: warning"
+	}
+	p.logger.Warn(message, zap.String("file", problem.File), zap.Int("line", problem.Line), zap.String("reason", problem.Reason))
+}
+
+func (p *identityProcessor) shutdown(context.Context) error {
+	var err error
+	if store := p.store.Swap(nil); store != nil {
+		err = store.Close()
+	}
+	return errors.Join(err, p.telemetry.shutdown())
+}
+
+// pending is a tool span whose call may stand later in the same batch.
+type pending struct {
+	span        ptrace.Span
+	call        *genai.Call
+	environment string
+}
+
+// processTraces stamps the GenAI spans of a batch and leaves all others alone.
+// Tool spans come last: exporters send children before their parents.
+func (p *identityProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	c := newCounts()
+	var tools []pending
+	for _, rs := range td.ResourceSpans().All() {
+		environment := p.environment(rs.Resource())
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				call, ok := genai.Read(span, ss.Scope(), rs.Resource())
+				if !ok {
+					continue
+				}
+				if call.Kind == genai.KindTool {
+					tools = append(tools, pending{span, call, environment})
+					continue
+				}
+				p.stamp(span, call, environment, c)
+			}
+		}
+	}
+	for _, t := range tools {
+		p.stamp(t.span, t.call, t.environment, c)
+	}
+	p.telemetry.record(ctx, c)
+	return td, nil
+}
+
+func (p *identityProcessor) environment(resource pcommon.Resource) string {
+	if p.config.Environment != "" {
+		return p.config.Environment
+	}
+	for _, key := range [...]string{"deployment.environment.name", "deployment.environment"} {
+		if value, ok := resource.Attributes().Get(key); ok && value.Type() == pcommon.ValueTypeStr {
+			return value.Str()
+		}
+	}
+	return ""
+}
+
+// stamp writes the identity of one call. A span that an earlier collector has
+// stamped keeps its identity.
+func (p *identityProcessor) stamp(span ptrace.Span, call *genai.Call, environment string, c *counts) {
+	attrs := span.Attributes()
+	if before, ok := attrs.Get(identity.AttrPromptResolution); ok {
+		c.identity(before.AsString(), "")
+		return
+	}
+	id := p.resolver.ResolveIn(environment, span.TraceID(), startOf(span), call)
+	attrs.EnsureCapacity(attrs.Len() + 16 + len(id.Variables))
+	if p.config.KeepOriginals {
+		id.Put(attrs)
+	} else {
+		id.Replace(attrs)
+	}
+	putProblems(attrs, call.Problems, c)
+	c.identity(id.Resolution, id.UnresolvedReason)
+}
+
+// startOf is when a span began; one without a start counts by its end.
+func startOf(span ptrace.Span) time.Time {
+	switch {
+	case span.StartTimestamp() != 0:
+		return span.StartTimestamp().AsTime()
+	case span.EndTimestamp() != 0:
+		return span.EndTimestamp().AsTime()
+	}
+	return time.Now()
+}
+
+func putProblems(attrs pcommon.Map, problems []genai.Problem, c *counts) {
+	if len(problems) == 0 {
+		return
+	}
+	list := attrs.PutEmptySlice(identity.AttrProblems)
+	for i, problem := range problems {
+		c.problem(problem.Reason)
+		if i < maxProblems {
+			name := problem.Attribute
+			list.AppendEmpty().SetStr(name[:min(len(name), maxProblemBytes)] + ": " + problem.Reason)
+		}
+	}
+}
