@@ -6,7 +6,7 @@ package evaluator
 import (
 	"encoding/json"
 	"fmt"
-	"path"
+	"slices"
 
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -14,10 +14,11 @@ import (
 var _ = register(definition{
 	info: Info{
 		Name:    "cost_usd",
-		Summary: "cost of the call in US dollars: what the span states, else tokens at configured prices; without either there is no score",
-		Params: append([]Param{
-			{"prices", "list of {model, input, output, cache_read}: dollars per million tokens; model may hold * and ?"},
-		}, limits...),
+		Summary: "cost of the call in US dollars: what the span states, else its tokens at the configured prices; without either there is no score",
+		Params: slices.Concat([]Param{{
+			"prices", "list of {model, provider, input, output, cache_read, cache_write}: dollars per million tokens; " +
+				"model and provider may hold * and ?, and the first that matches counts",
+		}}, thresholdParams),
 		Range:     "0..",
 		Direction: LowerIsBetter,
 	},
@@ -27,24 +28,43 @@ var _ = register(definition{
 
 // price is in dollars per million tokens.
 type price struct {
-	Model     string   `json:"model"`
-	Input     float64  `json:"input"`
-	Output    float64  `json:"output"`
-	CacheRead *float64 `json:"cache_read"`
+	Model      string   `json:"model"`
+	Provider   string   `json:"provider"`
+	Input      *float64 `json:"input"`
+	Output     *float64 `json:"output"`
+	CacheRead  *float64 `json:"cache_read"`
+	CacheWrite *float64 `json:"cache_write"`
+}
+
+func (p *price) validate() error {
+	if p.Model == "" {
+		return fmt.Errorf("model: a model name is expected; * stands for any")
+	}
+	if p.Input == nil || p.Output == nil {
+		return fmt.Errorf("input and output: prices in dollars per million tokens are expected")
+	}
+	for _, v := range [...]*float64{p.Input, p.Output, p.CacheRead, p.CacheWrite} {
+		if v != nil && *v < 0 {
+			return fmt.Errorf("%g: a price is zero or more", *v)
+		}
+	}
+	return nil
 }
 
 func buildCost(raw json.RawMessage) (check, error) {
 	var params struct {
-		Prices []price  `json:"prices"`
-		Min    *float64 `json:"min"`
-		Max    *float64 `json:"max"`
+		Prices []price `json:"prices"`
+		thresholds
 	}
 	if err := decode(raw, &params); err != nil {
 		return nil, err
 	}
-	for i, p := range params.Prices {
-		if _, err := path.Match(p.Model, ""); err != nil || p.Model == "" || p.Input < 0 || p.Output < 0 {
-			return nil, fmt.Errorf("prices[%d]: a model pattern and prices of zero or more are expected", i)
+	if err := params.validate(); err != nil {
+		return nil, err
+	}
+	for i := range params.Prices {
+		if err := params.Prices[i].validate(); err != nil {
+			return nil, fmt.Errorf("prices[%d]: %w", i, err)
 		}
 	}
 	return func(in *Input) (Result, bool, error) {
@@ -52,35 +72,57 @@ func buildCost(raw json.RawMessage) (check, error) {
 		if !ok {
 			return Result{}, false, nil
 		}
-		return bounded(v, params.Min, params.Max), true, nil
+		return params.label(v), true, nil
 	}, nil
 }
 
-// cost returns the stated cost, else the first matching price times tokens.
-// Cached input costs its own price, or the input's when none is given.
+// cost returns the cost that the span states, else its tokens at the price of
+// the model that answered, or of the one that was asked.
 func cost(c *genai.Call, prices []price) (float64, bool) {
 	if c.CostUSD.Set {
-		return c.CostUSD.Value, true
+		return c.CostUSD.Value, c.CostUSD.Value >= 0
 	}
-	if !c.Usage.InputTokens.Set || !c.Usage.OutputTokens.Set {
+	input, hasInput := tokens(c.Usage.InputTokens)
+	output, hasOutput := tokens(c.Usage.OutputTokens)
+	p := priceOf(c, prices)
+	if p == nil || !hasInput || !hasOutput {
 		return 0, false
 	}
-	for _, p := range prices {
-		if !matchesModel(p.Model, c.ResponseModel) && !matchesModel(p.Model, c.RequestModel) {
-			continue
-		}
-		cached := min(c.Usage.CacheReadTokens.Value, c.Usage.InputTokens.Value)
-		cachePrice := p.Input
-		if p.CacheRead != nil {
-			cachePrice = *p.CacheRead
-		}
-		return (float64(c.Usage.InputTokens.Value-cached)*p.Input + float64(cached)*cachePrice +
-			float64(c.Usage.OutputTokens.Value)*p.Output) / 1e6, true
-	}
-	return 0, false
+	// Input includes what was read from and written to the cache.
+	read := within(c.Usage.CacheReadTokens, input)
+	written := within(c.Usage.CacheWriteTokens, input-read)
+	total := (input-read-written)**p.Input + output**p.Output
+	total += read * orElse(p.CacheRead, *p.Input)
+	total += written * orElse(p.CacheWrite, *p.Input)
+	return total / 1e6, true
 }
 
-func matchesModel(pattern, model string) bool {
-	ok, err := path.Match(pattern, model)
-	return err == nil && ok && model != ""
+func priceOf(c *genai.Call, prices []price) *price {
+	for _, model := range [...]string{c.ResponseModel, c.RequestModel} {
+		if model == "" {
+			continue
+		}
+		for i := range prices {
+			p := &prices[i]
+			if Glob(p.Model, model) && (p.Provider == "" || Glob(p.Provider, c.Provider)) {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+func within(n genai.Opt[int64], limit float64) float64 {
+	count, ok := tokens(n)
+	if !ok {
+		return 0
+	}
+	return min(count, limit)
+}
+
+func orElse(v *float64, other float64) float64 {
+	if v == nil {
+		return other
+	}
+	return *v
 }

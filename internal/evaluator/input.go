@@ -4,28 +4,33 @@
 package evaluator
 
 import (
+	"strings"
+
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
 // Input is one call under evaluation. What several evaluators need is worked
-// out once.
+// out once, so one Input serves all evaluators of a span, one after the other:
+// it is not safe for use by several goroutines.
 type Input struct {
 	Call *genai.Call
-	// DurationNS is the span's duration in nanoseconds.
+	// DurationNS is the span's duration in nanoseconds, 0 when it is not known.
 	DurationNS int64
 
 	calls    []genai.ToolCall
 	gotCalls bool
-	text     string
+	choices  []string
+	single   [1]string
+	joined   string
 	gotText  bool
 }
 
 // NewInput returns the input for a span that was read into a call.
 func NewInput(span ptrace.Span, call *genai.Call) *Input {
 	in := &Input{Call: call}
-	if end, start := span.EndTimestamp(), span.StartTimestamp(); end > start {
+	if end, start := span.EndTimestamp(), span.StartTimestamp(); start > 0 && end > start {
 		in.DurationNS = int64(end - start)
 	}
 	return in
@@ -39,12 +44,46 @@ func (in *Input) toolCalls() []genai.ToolCall {
 	return in.calls
 }
 
-// output is the text of the answer.
-func (in *Input) output() string {
-	if !in.gotText {
-		in.text, in.gotText = in.Call.OutputText(), true
+// pastCalls are the tool calls in the history.
+func (in *Input) pastCalls() ([]genai.ToolCall, error) {
+	if text := in.Call.Input.Unread(); text != "" && !strings.Contains(text, genai.PartToolCall) {
+		// The history is in the OpenTelemetry shape and nobody has read it yet:
+		// without that word there is no call in it.
+		return nil, nil
 	}
-	return in.text
+	history, err := in.Call.Input.List()
+	if err != nil {
+		return nil, err
+	}
+	past := genai.Call{Output: genai.NewMessages(history)}
+	return past.ToolCalls(), nil
+}
+
+// texts are the texts of the answer's choices; choices without text are left
+// out.
+func (in *Input) texts() []string {
+	if in.gotText {
+		return in.choices
+	}
+	in.gotText = true
+	list, err := in.Call.Output.List()
+	if err != nil {
+		return nil
+	}
+	in.choices = in.single[:0]
+	for i := range list {
+		if text := list[i].Text(); text != "" {
+			in.choices = append(in.choices, text)
+		}
+	}
+	in.joined = strings.Join(in.choices, "\n")
+	return in.choices
+}
+
+// output is the text of the answer; several choices are joined by newlines.
+func (in *Input) output() string {
+	in.texts()
+	return in.joined
 }
 
 // isInference tells model calls that generate from others.

@@ -4,105 +4,124 @@
 package evaluator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+
+	"github.com/spanloop/spanloop/internal/genai"
 )
 
+// Bounds on JSON schema work. Schemas and arguments come from spans, so that
+// anybody who reaches a model or a tool server can choose them.
 const (
-	// maxSchemaBytes bounds a schema that came with a span.
+	// maxSchemaBytes bounds the text of a schema.
 	maxSchemaBytes = 256 << 10
-	// cacheEntries bounds each of the cache's two generations.
-	cacheEntries = 2048
+	// maxInstanceBytes bounds the text that is checked against one.
+	maxInstanceBytes = 512 << 10
+	// maxWork bounds the checks of one evaluator on one span, in the units of
+	// schemaCosts: about a second at worst, where a usual call takes some
+	// thousand units.
+	maxWork uint64 = 1 << 26
 )
 
-// schema is a compiled JSON schema, or the reason why it could not be compiled.
+var (
+	errTooLarge     = fmt.Errorf("larger than %d KiB", maxInstanceBytes>>10)
+	errTooDeep      = errors.New("nests too deep")
+	errTooExpensive = errors.New("the schema is too complex for a text of this size")
+	errCycle        = errors.New("the schema refers to itself without end")
+)
+
+// schema is a compiled JSON schema.
 type schema struct {
 	compiled *jsonschema.Schema
-	err      error
+	costs    schemaCosts
 }
 
 // noLoader refuses to load anything: a schema from a span must not reach the
 // network or a file.
 type noLoader struct{}
 
-func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("reference %q leaves the schema", url)
-}
+func (noLoader) Load(string) (any, error) { return nil, errors.New("the reference leaves the schema") }
 
-// compileSchema compiles JSON schema text; draft-07 unless it says otherwise.
-func compileSchema(text string) (*jsonschema.Schema, error) {
+const schemaURL = "mem:///schema.json"
+
+// compileSchema compiles JSON schema text; draft-07 unless it names another
+// known draft. Errors name places and rules, never content.
+func compileSchema(text string) (*schema, error) {
 	if len(text) > maxSchemaBytes {
 		return nil, fmt.Errorf("schema of %d bytes is larger than %d", len(text), maxSchemaBytes)
 	}
+	if !genai.ValidJSON(text) {
+		return nil, errors.New("schema is no JSON, or nests too deep")
+	}
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("schema is no JSON: %w", err)
+		return nil, errors.New("schema is no JSON")
 	}
+	var shape shapeOf
+	if err := shape.measure(document, 0); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	if shape.objects > maxSchemaObjects {
+		return nil, fmt.Errorf("schema of %d objects: at most %d are used", shape.objects, maxSchemaObjects)
+	}
+	normalise(document)
+
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
 	compiler.UseLoader(noLoader{})
-	const url = "mem:///schema.json"
-	if err := compiler.AddResource(url, document); err != nil {
+	compiler.UseRegexpEngine(newPatternEngine())
+	if err := compiler.AddResource(schemaURL, document); err != nil {
+		return nil, fmt.Errorf("schema: %w", compileFault(err))
+	}
+	compiled, err := compiler.Compile(schemaURL)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", compileFault(err))
+	}
+	costs, err := costsOf(compiled)
+	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	return compiler.Compile(url)
+	return &schema{compiled: compiled, costs: costs}, nil
 }
 
-// validateJSON validates JSON text. The first result says whether it is valid,
-// the second where and why not.
-func validateJSON(s *jsonschema.Schema, text string) (bool, string) {
+// validate checks JSON text and takes its cost off the work that is left. It
+// returns whether the text fits and why not, or an error when that cannot be
+// told.
+func (s *schema) validate(text string, work *uint64) (fits bool, why string, err error) {
+	if len(text) > maxInstanceBytes {
+		return false, "", errTooLarge
+	}
+	if !genai.ValidJSON(text) {
+		if json.Valid([]byte(text)) {
+			return false, "", errTooDeep
+		}
+		return false, "not valid JSON", nil
+	}
 	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
-		return false, "not valid JSON"
+		return false, "not valid JSON", nil
 	}
-	err = s.Validate(instance)
+	var shape shapeOf
+	if err := shape.measure(instance, 0); err != nil {
+		return false, "", err
+	}
+	cost := s.costs.of(shape.depth, len(text))
+	if cost > *work {
+		return false, "", errTooExpensive
+	}
+	*work -= cost
+	err = s.compiled.Validate(instance)
 	if err == nil {
-		return true, ""
+		return true, "", nil
 	}
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
-		return false, err.Error()
+		return false, "", errors.New("the check failed")
 	}
-	for len(invalid.Causes) > 0 {
-		invalid = invalid.Causes[0]
-	}
-	printer := message.NewPrinter(language.English)
-	return false, "/" + strings.Join(invalid.InstanceLocation, "/") + ": " + invalid.ErrorKind.LocalizedString(printer)
-}
-
-// cache keeps what was worked out for recent texts, in bounded memory: when the
-// young generation is full it becomes the old one.
-type cache[T any] struct {
-	mu         sync.RWMutex
-	young, old map[string]T
-}
-
-// get returns the cached value for a text, or makes and keeps it.
-func (c *cache[T]) get(text string, make func(string) T) T {
-	c.mu.RLock()
-	value, ok := c.young[text]
-	c.mu.RUnlock()
-	if ok {
-		return value
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if value, ok = c.young[text]; ok {
-		return value
-	}
-	if value, ok = c.old[text]; !ok {
-		text = strings.Clone(text)
-		value = make(text)
-	}
-	if c.young == nil || len(c.young) >= cacheEntries {
-		c.old, c.young = c.young, map[string]T{}
-	}
-	c.young[text] = value
-	return value
+	why, err = faults(invalid)
+	return false, why, err
 }

@@ -4,144 +4,37 @@
 package evaluator
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"regexp"
-	"strings"
+
+	"github.com/spanloop/spanloop/internal/genai"
 )
 
-var (
-	_ = register(definition{
-		info: Info{
-			Name:        "contains",
-			Summary:     "whether the answer contains texts",
-			Params:      []Param{{"all", "texts that must all occur"}, {"any", "texts of which one must occur"}, {"none", "texts that must not occur"}, {"ignore_case", "compare without case (default false)"}},
-			Range:       "0..1",
-			Direction:   HigherIsBetter,
-			NeedsParams: true,
-		},
-		revision: 1,
-		build:    buildContains,
-	})
-	_ = register(definition{
-		info: Info{
-			Name:        "regex",
-			Summary:     "whether the answer matches a regular expression (RE2)",
-			Params:      []Param{{"pattern", "the expression"}, {"not", "pass when it does not match (default false)"}},
-			Range:       "0..1",
-			Direction:   HigherIsBetter,
-			NeedsParams: true,
-		},
-		revision: 1,
-		build:    buildRegex,
-	})
-	_ = register(definition{
-		info: Info{
-			Name:        "equals",
-			Summary:     "whether the answer, without surrounding space, equals a text",
-			Params:      []Param{{"value", "the text"}, {"ignore_case", "compare without case (default false)"}},
-			Range:       "0..1",
-			Direction:   HigherIsBetter,
-			NeedsParams: true,
-		},
-		revision: 1,
-		build:    buildEquals,
-	})
-)
+var zero, one = genai.Some(0.0), genai.Some(1.0)
 
-// onText builds a check of the answer's text.
+// onText builds a check of the answer's text. An answer of several choices
+// scores the share of choices that pass.
 func onText(pass func(text string) (bool, string)) check {
 	return func(in *Input) (Result, bool, error) {
-		if !in.isInference() || in.output() == "" {
+		texts := in.texts()
+		if !in.isInference() || len(texts) == 0 {
 			return Result{}, false, nil
 		}
-		ok, why := pass(in.output())
-		return passFail(ok, why), true, nil
-	}
-}
-
-func buildContains(raw json.RawMessage) (check, error) {
-	var params struct {
-		All        []string `json:"all"`
-		Any        []string `json:"any"`
-		None       []string `json:"none"`
-		IgnoreCase bool     `json:"ignore_case"`
-	}
-	if err := decode(raw, &params); err != nil {
-		return nil, err
-	}
-	if len(params.All)+len(params.Any)+len(params.None) == 0 {
-		return nil, errors.New("one of all, any and none is expected")
-	}
-	fold := func(text string) string { return text }
-	if params.IgnoreCase {
-		fold = strings.ToLower
-	}
-	return onText(func(text string) (bool, string) {
-		text = fold(text)
-		for _, want := range params.All {
-			if !strings.Contains(text, fold(want)) {
-				return false, fmt.Sprintf("%q is missing", want)
+		passed, why := 0, ""
+		for i, text := range texts {
+			ok, reason := pass(text)
+			switch {
+			case ok:
+				passed++
+			case why == "" && len(texts) > 1:
+				why = fmt.Sprintf("choice %d: %s", i+1, reason)
+			case why == "":
+				why = reason
 			}
 		}
-		for _, bad := range params.None {
-			if strings.Contains(text, fold(bad)) {
-				return false, fmt.Sprintf("%q occurs", bad)
-			}
+		result := Result{Value: genai.Some(float64(passed) / float64(len(texts))), Label: LabelPass}
+		if passed < len(texts) {
+			result.Label, result.Explanation = LabelFail, why
 		}
-		for _, want := range params.Any {
-			if strings.Contains(text, fold(want)) {
-				return true, ""
-			}
-		}
-		return len(params.Any) == 0, "none of the texts occurs"
-	}), nil
-}
-
-func buildRegex(raw json.RawMessage) (check, error) {
-	var params struct {
-		Pattern string `json:"pattern"`
-		Not     bool   `json:"not"`
+		return result, true, nil
 	}
-	if err := decode(raw, &params); err != nil {
-		return nil, err
-	}
-	if params.Pattern == "" {
-		return nil, errors.New("pattern: an expression is expected")
-	}
-	expression, err := regexp.Compile(params.Pattern)
-	if err != nil {
-		return nil, fmt.Errorf("pattern: %w", err)
-	}
-	return onText(func(text string) (bool, string) {
-		if expression.MatchString(text) != params.Not {
-			return true, ""
-		}
-		if params.Not {
-			return false, "the pattern matches"
-		}
-		return false, "the pattern does not match"
-	}), nil
-}
-
-func buildEquals(raw json.RawMessage) (check, error) {
-	var params struct {
-		Value      *string `json:"value"`
-		IgnoreCase bool    `json:"ignore_case"`
-	}
-	if err := decode(raw, &params); err != nil {
-		return nil, err
-	}
-	if params.Value == nil {
-		return nil, errors.New("value: a text is expected")
-	}
-	want := strings.TrimSpace(*params.Value)
-	return onText(func(text string) (bool, string) {
-		text = strings.TrimSpace(text)
-		if text == want || params.IgnoreCase && strings.EqualFold(text, want) {
-			return true, ""
-		}
-		return false, "the answer differs"
-	}), nil
 }

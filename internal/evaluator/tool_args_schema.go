@@ -12,8 +12,9 @@ import (
 
 var _ = register(definition{
 	info: Info{
-		Name:      "tool_args_schema",
-		Summary:   "share of the answer's tool calls whose arguments fit the JSON schema of the definition that was offered",
+		Name: "tool_args_schema",
+		Summary: "share of the answer's tool calls whose arguments fit the JSON schema of the definition that was offered; " +
+			"unknown, without a value, when no schema is there",
 		Range:     "0..1",
 		Direction: HigherIsBetter,
 	},
@@ -21,88 +22,83 @@ var _ = register(definition{
 	build:    noParams(toolArgsSchema),
 })
 
-// toolset is what a call's tool definitions say, worked out once per text.
-type toolset struct {
-	schemas map[string]schema
-	// missing lists tools whose definition has no schema.
-	missing map[string]bool
-	known   map[string]bool
+// maxCallsTold is how many invalid calls an explanation names.
+const maxCallsTold = 4
+
+// argsTally counts the checked calls.
+type argsTally struct {
+	checked, valid int
+	faults         []string
+	// unchecked is why the first call that was not checked was not.
+	unchecked string
 }
 
-var toolsets cache[*toolset]
-
-// toolsetOf returns the call's toolset; nil when none was offered or it cannot
-// be read.
-func toolsetOf(c *genai.Call) *toolset {
-	if c.Tools.Empty() {
-		return nil
-	}
-	text := c.Tools.Text()
-	if text == "" {
-		text = c.Tools.JSON()
-	}
-	return toolsets.get(text, func(text string) *toolset {
-		definitions := genai.ToolDefinitionsFromJSON(text)
-		list, err := definitions.List()
-		if err != nil || len(list) == 0 {
-			return nil
-		}
-		return newToolset(list)
-	})
-}
-
-func newToolset(list []genai.ToolDefinition) *toolset {
-	set := &toolset{schemas: map[string]schema{}, missing: map[string]bool{}, known: map[string]bool{}}
-	for _, d := range list {
-		set.known[d.Name] = true
-		if d.Parameters == nil {
-			set.missing[d.Name] = true
-			continue
-		}
-		compiled, err := compileSchema(string(d.Parameters))
-		set.schemas[d.Name] = schema{compiled: compiled, err: err}
-	}
-	return set
-}
-
-// toolArgsSchema checks the arguments of each tool call. Calls of tools without
-// a schema are not counted; when none can be checked the label is unknown.
+// toolArgsSchema checks the arguments of each tool call. Calls that cannot be
+// checked are not counted; when none can the label is unknown.
 func toolArgsSchema(in *Input) (Result, bool, error) {
 	calls := in.toolCalls()
 	if len(calls) == 0 {
 		return Result{}, false, nil
 	}
-	set := toolsetOf(in.Call)
+	set, why := toolsetOf(in.Call)
 	if set == nil {
-		return Result{Label: LabelUnknown, Explanation: "no tool definitions on the span"}, true, nil
+		return Result{Label: LabelUnknown, Explanation: why}, true, nil
 	}
-	checked, valid := 0, 0
-	var faults []string
-	for i, call := range calls {
-		tool, ok := set.schemas[call.Name]
-		if !ok {
-			continue
-		}
-		if tool.err != nil {
-			return Result{Label: LabelUnknown, Explanation: call.Name + ": the definition's schema cannot be used: " + tool.err.Error()}, true, nil
-		}
-		checked++
-		arguments := call.Arguments
-		if strings.TrimSpace(arguments) == "" {
-			arguments = "{}"
-		}
-		if fits, why := validateJSON(tool.compiled, arguments); fits {
-			valid++
-		} else {
-			faults = append(faults, fmt.Sprintf("call %d %s: %s", i+1, call.Name, why))
-		}
+	var tally argsTally
+	work := maxWork
+	for i := range calls {
+		tally.add(i+1, &calls[i], set.tools[calls[i].Name], &work)
 	}
-	if checked == 0 {
-		return Result{Label: LabelUnknown, Explanation: "no schema for the tools that were called"}, true, nil
+	if tally.checked == 0 {
+		return Result{Label: LabelUnknown, Explanation: tally.unchecked}, true, nil
 	}
-	result := Result{Value: genai.Some(float64(valid) / float64(checked)), Label: LabelPass, Explanation: strings.Join(faults, "; ")}
-	if valid < checked {
-		result.Label = LabelFail
+	result := Result{Value: genai.Some(float64(tally.valid) / float64(tally.checked)), Label: LabelPass}
+	if invalid := tally.checked - tally.valid; invalid > 0 {
+		result.Label, result.Explanation = LabelFail, strings.Join(tally.faults, "; ")
+		if more := invalid - len(tally.faults); more > 0 {
+			result.Explanation += fmt.Sprintf("; and %d more calls", more)
+		}
 	}
 	return result, true, nil
+}
+
+// add checks one call, whose definition is nil when it was not offered.
+func (t *argsTally) add(number int, call *genai.ToolCall, definition *tool, work *uint64) {
+	skip := func(why string) {
+		if t.unchecked == "" {
+			t.unchecked = clip(call.Name, maxName) + ": " + why
+		}
+	}
+	if definition == nil {
+		skip("no definition of this tool on the span")
+		return
+	}
+	s, err := definition.schema()
+	switch {
+	case err != nil:
+		skip(err.Error())
+		return
+	case s == nil:
+		skip("the definition has no schema")
+		return
+	}
+	fits, why, err := s.validate(argumentsOf(call), work)
+	if err != nil {
+		skip("the arguments cannot be checked: " + err.Error())
+		return
+	}
+	t.checked++
+	if fits {
+		t.valid++
+	} else if len(t.faults) < maxCallsTold {
+		t.faults = append(t.faults, fmt.Sprintf("call %d, %s: %s", number, clip(call.Name, maxName), why))
+	}
+}
+
+// argumentsOf returns the arguments of a call; none are an empty object.
+func argumentsOf(call *genai.ToolCall) string {
+	if text := strings.TrimSpace(call.Arguments); text != "" && text != "null" {
+		return text
+	}
+	return "{}"
 }

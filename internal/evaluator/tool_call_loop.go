@@ -6,6 +6,7 @@ package evaluator
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/gowebpki/jcs"
 
@@ -14,9 +15,10 @@ import (
 
 var _ = register(definition{
 	info: Info{
-		Name:      "tool_call_loop",
-		Summary:   "how often the conversation has made the same tool call with equal arguments, the answer included",
-		Params:    []Param{{"repeats", "number of equal calls that fail (default 3)"}},
+		Name: "tool_call_loop",
+		Summary: "how often the conversation has made the answer's most repeated tool call with equal arguments, the answer included; " +
+			"fails from three times on",
+		Params:    []Param{{"repeats", "number of equal calls that fails, at least 2 (default 3)"}},
 		Range:     "1..",
 		Direction: LowerIsBetter,
 	},
@@ -42,35 +44,59 @@ func toolCallLoop(in *Input, repeats int) (Result, bool, error) {
 	if len(calls) == 0 {
 		return Result{}, false, nil
 	}
-	counts := map[string]int{}
-	history, err := in.Call.Input.List()
-	if err == nil {
-		past := &genai.Call{Output: genai.NewMessages(history)}
-		for _, call := range past.ToolCalls() {
-			counts[callKey(call)]++
-		}
+	past, err := in.pastCalls()
+	if err != nil {
+		return Result{Label: LabelUnknown, Explanation: "the history cannot be read"}, true, nil
 	}
-	most, name := 0, ""
-	for _, call := range calls {
-		key := callKey(call)
-		counts[key]++
-		if counts[key] > most {
-			most, name = counts[key], call.Name
-		}
+	most, name := 1, calls[0].Name
+	if len(calls)+len(past) > 1 {
+		most, name = mostRepeated(calls, past)
 	}
 	result := Result{Value: genai.Some(float64(most)), Label: LabelPass}
 	if most >= repeats {
 		result.Label = LabelFail
-		result.Explanation = fmt.Sprintf("%s was called %d times with equal arguments", name, most)
+		result.Explanation = fmt.Sprintf("%s was called %d times with equal arguments", clip(name, maxName), most)
 	}
 	return result, true, nil
 }
 
+// mostRepeated counts how often each call of the answer occurs in answer and
+// history.
+func mostRepeated(calls, past []genai.ToolCall) (most int, name string) {
+	counts := make(map[string]int, len(calls))
+	named := make(map[string]bool, len(calls))
+	for i := range calls {
+		named[calls[i].Name] = true
+		counts[callKey(&calls[i])]++
+	}
+	for i := range past {
+		if !named[past[i].Name] {
+			continue
+		}
+		if key := callKey(&past[i]); counts[key] > 0 {
+			counts[key]++
+		}
+	}
+	for i := range calls {
+		if n := counts[callKey(&calls[i])]; n > most {
+			most, name = n, calls[i].Name
+		}
+	}
+	return most, name
+}
+
+// maxCanonical bounds the arguments that are brought into canonical form, in
+// bytes; larger ones are compared as they are.
+const maxCanonical = 64 << 10
+
 // callKey is equal for calls of the same tool with arguments that are equal as
 // JSON (RFC 8785).
-func callKey(call genai.ToolCall) string {
-	if canonical, err := jcs.Transform([]byte(call.Arguments)); err == nil {
-		return call.Name + "\x00" + string(canonical)
+func callKey(call *genai.ToolCall) string {
+	arguments := argumentsOf(call)
+	if len(arguments) <= maxCanonical && strings.ContainsAny(arguments, "{[") && genai.ValidJSON(arguments) {
+		if canonical, err := jcs.Transform([]byte(arguments)); err == nil {
+			return call.Name + "\x00" + string(canonical)
+		}
 	}
-	return call.Name + "\x00" + call.Arguments
+	return call.Name + "\x00" + arguments
 }

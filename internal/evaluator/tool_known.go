@@ -4,15 +4,16 @@
 package evaluator
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
 var _ = register(definition{
 	info: Info{
-		Name:      "tool_known",
-		Summary:   "share of the answer's tool calls that name a tool that was offered",
+		Name: "tool_known",
+		Summary: "share of the answer's tool calls that name a tool that was offered; " +
+			"unknown, without a value, when the span does not say what was",
 		Range:     "0..1",
 		Direction: HigherIsBetter,
 	},
@@ -25,22 +26,25 @@ func toolKnown(in *Input) (Result, bool, error) {
 	if len(calls) == 0 {
 		return Result{}, false, nil
 	}
-	set := toolsetOf(in.Call)
+	set, why := toolsetOf(in.Call)
 	if set == nil {
-		return Result{Label: LabelUnknown, Explanation: "no tool definitions on the span"}, true, nil
+		return Result{Label: LabelUnknown, Explanation: why}, true, nil
 	}
 	known := 0
 	var strangers []string
-	for _, call := range calls {
-		if set.known[call.Name] {
+	for i := range calls {
+		if set.tools[calls[i].Name] != nil {
 			known++
-		} else {
-			strangers = append(strangers, call.Name)
+		} else if len(strangers) <= maxNames && !slices.Contains(strangers, calls[i].Name) {
+			strangers = append(strangers, calls[i].Name)
 		}
+	}
+	if len(strangers) > 0 && set.nameless {
+		return Result{Label: LabelUnknown, Explanation: "a tool without a name was offered"}, true, nil
 	}
 	result := Result{Value: genai.Some(float64(known) / float64(len(calls))), Label: LabelPass}
 	if known < len(calls) {
-		result.Label, result.Explanation = LabelFail, "not offered: "+strings.Join(strangers, ", ")
+		result.Label, result.Explanation = LabelFail, "not offered: "+namesText(strangers)
 	}
 	return result, true, nil
 }

@@ -1,0 +1,226 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluator
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"math/bits"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// schemaCosts bounds what validation can take. Combined schemas (allOf, anyOf,
+// references) may visit the same value again and again: thirty definitions of
+// which each refers twice to the next one visit it 2^30 times. Element d is how
+// many steps the whole schema takes when the value nests to d levels and each
+// subschema applies to all of it; the text's length bounds how many values there
+// are. The last element holds for deeper values when settled.
+type schemaCosts struct {
+	byDepth []uint64
+	settled bool
+}
+
+// maxCostDepth is to which depth costs are worked out; schemas without
+// recursion settle at their own depth.
+const maxCostDepth = 48
+
+// of bounds the steps for a value of a depth and a text length.
+func (c schemaCosts) of(depth, length int) uint64 {
+	if depth >= len(c.byDepth) {
+		if !c.settled {
+			return math.MaxUint64
+		}
+		depth = len(c.byDepth) - 1
+	}
+	return mulCost(c.byDepth[depth], uint64(length)+1)
+}
+
+// subschemas are a schema's own: those for the same value, and those for the
+// values inside it.
+type subschemas struct {
+	own          uint64
+	same, nested []*jsonschema.Schema
+}
+
+var errDynamic = errors.New("dynamic references are not supported")
+
+// costsOf works the costs out level by level.
+func costsOf(root *jsonschema.Schema) (schemaCosts, error) {
+	all := map[*jsonschema.Schema]*subschemas{}
+	order := []*jsonschema.Schema{root}
+	all[root] = nil
+	for i := 0; i < len(order); i++ {
+		s := order[i]
+		if s.DynamicRef != nil || s.RecursiveRef != nil {
+			return schemaCosts{}, errDynamic
+		}
+		subs := subschemasOf(s)
+		all[s] = subs
+		for _, list := range [...][]*jsonschema.Schema{subs.same, subs.nested} {
+			for _, sub := range list {
+				if _, known := all[sub]; !known {
+					all[sub] = nil
+					order = append(order, sub)
+				}
+			}
+		}
+	}
+	costs := schemaCosts{}
+	below := map[*jsonschema.Schema]uint64{}
+	for depth := 0; depth <= maxCostDepth && !costs.settled; depth++ {
+		level := costLevel{all: all, below: below, here: make(map[*jsonschema.Schema]uint64, len(order))}
+		costs.settled = depth > 0
+		for _, s := range order {
+			if level.cost(s) != below[s] {
+				costs.settled = false
+			}
+		}
+		costs.byDepth = append(costs.byDepth, level.here[root])
+		below = level.here
+	}
+	return costs, nil
+}
+
+// costLevel holds the costs for values of one depth.
+type costLevel struct {
+	all         map[*jsonschema.Schema]*subschemas
+	below, here map[*jsonschema.Schema]uint64
+}
+
+func (l *costLevel) cost(s *jsonschema.Schema) uint64 {
+	if known, ok := l.here[s]; ok {
+		return known
+	}
+	subs := l.all[s]
+	total := subs.own
+	// A schema that refers to itself for the same value is refused by the
+	// validator at the first round.
+	l.here[s] = total
+	for _, sub := range subs.same {
+		total = addCost(total, l.cost(sub))
+	}
+	for _, sub := range subs.nested {
+		total = addCost(total, l.below[sub])
+	}
+	l.here[s] = total
+	return total
+}
+
+// subschemasOf lists a schema's subschemas and what its own rules cost.
+func subschemasOf(s *jsonschema.Schema) *subschemas {
+	out := &subschemas{own: 1 + uint64(len(s.Required)) + valuesCost(s)}
+	same := func(list ...*jsonschema.Schema) { out.same = appendSchemas(out.same, list...) }
+	nested := func(list ...*jsonschema.Schema) { out.nested = appendSchemas(out.nested, list...) }
+	same(s.Ref, s.Not, s.If, s.Then, s.Else)
+	same(s.AllOf...)
+	same(s.AnyOf...)
+	same(s.OneOf...)
+	for _, dependency := range s.Dependencies {
+		switch dependency := dependency.(type) {
+		case *jsonschema.Schema:
+			same(dependency)
+		case []string:
+			out.own += uint64(len(dependency))
+		}
+	}
+	for _, names := range s.DependentRequired {
+		out.own += uint64(len(names))
+	}
+	for _, sub := range s.DependentSchemas {
+		same(sub)
+	}
+	nested(s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems, s.ContentSchema)
+	nested(s.PrefixItems...)
+	for _, sub := range s.Properties {
+		nested(sub)
+	}
+	for expression, sub := range s.PatternProperties {
+		out.own = addCost(out.own, patternCost(expression))
+		nested(sub)
+	}
+	for _, sub := range [...]any{s.AdditionalProperties, s.Items, s.AdditionalItems} {
+		switch sub := sub.(type) {
+		case *jsonschema.Schema:
+			nested(sub)
+		case []*jsonschema.Schema:
+			nested(sub...)
+		}
+	}
+	return out
+}
+
+func appendSchemas(to []*jsonschema.Schema, list ...*jsonschema.Schema) []*jsonschema.Schema {
+	for _, s := range list {
+		if s != nil {
+			to = append(to, s)
+		}
+	}
+	return to
+}
+
+// valuesCost is the cost of comparing with enumerated values and patterns.
+func valuesCost(s *jsonschema.Schema) uint64 {
+	cost := uint64(0)
+	if s.Enum != nil {
+		for _, value := range s.Enum.Values {
+			cost += valueCost(value)
+		}
+	}
+	if s.Const != nil {
+		cost += valueCost(*s.Const)
+	}
+	if s.Pattern != nil {
+		cost = addCost(cost, patternCost(s.Pattern))
+	}
+	if s.Format != nil {
+		cost += 4
+	}
+	if s.UniqueItems {
+		cost += 20
+	}
+	return cost
+}
+
+// valueCost counts the nodes of a value; a number is compared as a fraction,
+// which takes about as long as twenty texts.
+func valueCost(value any) uint64 {
+	cost := uint64(1)
+	switch value := value.(type) {
+	case json.Number:
+		return 20
+	case []any:
+		for _, item := range value {
+			cost += valueCost(item)
+		}
+	case map[string]any:
+		for _, member := range value {
+			cost += valueCost(member)
+		}
+	}
+	return cost
+}
+
+func patternCost(expression jsonschema.Regexp) uint64 {
+	if p, ok := expression.(*pattern); ok {
+		return p.size
+	}
+	return maxPatternSize
+}
+
+// addCost and mulCost stay at the largest number instead of overflowing.
+func addCost(a, b uint64) uint64 {
+	if sum, carry := bits.Add64(a, b, 0); carry == 0 {
+		return sum
+	}
+	return math.MaxUint64
+}
+
+func mulCost(a, b uint64) uint64 {
+	if high, low := bits.Mul64(a, b); high == 0 {
+		return low
+	}
+	return math.MaxUint64
+}
