@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/spanloop/spanloop/internal/genai"
 )
 
 // MaxNameBytes bounds names of prompts, partials and tools.
@@ -50,7 +52,7 @@ func CheckVersion(version string) error {
 		return fmt.Errorf("version %s is longer than 100 bytes", show(version))
 	case strings.ContainsAny(version, `/\@`):
 		return fmt.Errorf(`version %s holds "/", "\" or "@"`, show(version))
-	case IsLabel(version):
+	case genai.IsLabel(version):
 		return fmt.Errorf("version %s is a label: labels move, versions never do; use releases for it", show(version))
 	}
 	if err := checkSegment(version); err != nil {
@@ -80,17 +82,6 @@ func checkSegment(s string) error {
 		}
 	}
 	return nil
-}
-
-// IsLabel reports whether a word is one that teams give to a movable label. A
-// version is never called so.
-func IsLabel(word string) bool {
-	switch strings.ToLower(word) {
-	case "production", "prod", "staging", "stage", "stg", "development", "dev",
-		"latest", "live", "current", "stable", "default", "canary":
-		return true
-	}
-	return false
 }
 
 // labelAlias is the other common spelling of an environment.
