@@ -24,6 +24,9 @@ func main() {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now,
 		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
 	}
+	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		a.Width = width
+	}
 	code := run(ctx, a, os.Args[1:])
 	stop()
 	os.Exit(code)

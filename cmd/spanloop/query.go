@@ -4,56 +4,79 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/spanloop/spanloop/internal/dataset"
 	"github.com/spanloop/spanloop/internal/query"
 	"github.com/spanloop/spanloop/internal/report"
 )
 
+const (
+	// maxStatement bounds SQL from standard input, in bytes.
+	maxStatement = 1 << 20
+	// defaultLimit is how many rows tables and pages show.
+	defaultLimit = 1000
+)
+
 func newQueryCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	limit := -1
+	cmd := &cobra.Command{
 		Use:   `query ["SQL" | -]`,
 		Short: "Run SQL over the dataset, or print its schema",
 		Long: `Runs one DuckDB statement over the views spans, scores, prompts, tools and
 releases. With - the statement is read from standard input. Without SQL it
 prints every column with its type, unit and meaning.
 
-Queries read the dataset's files and nothing else.`,
+Queries read the dataset and nothing else, and change nothing. --since and
+--until bound the views spans and scores. CSV and JSON print all rows; tables and
+pages the first 1000, unless --limit says otherwise.`,
 		Example: `  spanloop query
   spanloop query "SELECT prompt_name, prompt_version, count(*) FROM spans GROUP BY ALL"
-  spanloop query "SELECT * FROM scores WHERE label = 'fail'" --format csv > failures.csv`,
+  spanloop query "SELECT * FROM scores WHERE label = 'fail'" --format csv > failures.csv
+  spanloop query - --since 24h < report.sql`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return schemaTable().Write(a.Out, report.Format(a.Format), report.Options{Color: a.options().Color, MaxCell: -1})
+				return a.print(schemaTable())
 			}
-			statement := args[0]
-			if statement == "-" {
-				text, err := io.ReadAll(io.LimitReader(a.In, 1<<20))
-				if err != nil {
-					return fmt.Errorf("query: standard input: %w", err)
-				}
-				statement = string(text)
-			}
-			if strings.TrimSpace(statement) == "" {
-				return usage(fmt.Errorf("query: the statement is empty"))
-			}
-			db, err := a.open(cmd.Context())
+			statement, err := a.statement(args[0])
 			if err != nil {
 				return err
 			}
-			defer db.Close()
-			return runQuery(cmd, a, db, statement)
+			return a.query(cmd.Context(), statement, limit)
 		},
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	cmd.Flags().IntVar(&limit, "limit", -1, "print at most so many `rows`; 0 for all")
+	return cmd
+}
+
+// statement is the SQL of the command line or of standard input.
+func (a *app) statement(arg string) (string, error) {
+	statement := arg
+	if arg == "-" {
+		text, err := io.ReadAll(io.LimitReader(a.In, maxStatement+1))
+		if err != nil {
+			return "", fmt.Errorf("query: standard input: %w", err)
+		}
+		if len(text) > maxStatement {
+			return "", usage(fmt.Errorf("query: standard input: the statement is longer than %d bytes", maxStatement))
+		}
+		statement = string(text)
+	}
+	if strings.TrimSpace(statement) == "" {
+		return "", usage(errors.New("query: the statement is empty; `spanloop query` alone prints what can be asked"))
+	}
+	return statement, nil
 }
 
 // schemaTable lists the views' columns.
@@ -62,77 +85,127 @@ func schemaTable() *report.Table {
 		Schema: "spanloop.schema/1", Title: "Views of the dataset",
 		Columns: []report.Column{{Name: "view"}, {Name: "column"}, {Name: "type"}, {Name: "unit"}, {Name: "meaning"}},
 	}
-	docs := dataset.Columns()
-	docs["releases"] = []dataset.ColumnDoc{
-		{Name: "prompt", Type: "VARCHAR", Meaning: "prompt that was released"},
-		{Name: "environment", Type: "VARCHAR", Meaning: "environment or label"},
-		{Name: "version", Type: "VARCHAR", Meaning: "version that it served"},
-		{Name: "weight", Type: "DOUBLE", Meaning: "share of the traffic, relative to the release's other versions"},
-		{Name: "from_time", Type: "TIMESTAMP", Unit: "UTC", Meaning: "since when"},
-		{Name: "to_time", Type: "TIMESTAMP", Unit: "UTC", Meaning: "until when; null for what is served now"},
-		{Name: "author", Type: "VARCHAR", Meaning: "who released it"},
-		{Name: "reason", Type: "VARCHAR", Meaning: "why"},
-	}
-	for _, view := range []string{"spans", "scores", "prompts", "tools", "releases"} {
+	docs := query.Columns()
+	for _, view := range query.Views {
 		for _, c := range docs[view] {
-			t.Rows = append(t.Rows, []report.Cell{report.Text(view), report.Text(c.Name), report.Text(c.Type), report.Text(c.Unit), report.Text(c.Meaning)})
+			t.Rows = append(t.Rows, []report.Cell{
+				{Text: view, Value: view, Style: report.Muted}, report.Text(c.Name), report.Text(c.Type), report.Text(c.Unit), report.Text(c.Meaning),
+			})
 		}
 	}
 	return t
 }
 
-// runQuery prints a result. CSV is streamed; the other formats need all rows.
-func runQuery(cmd *cobra.Command, a *app, db *query.DB, statement string) error {
-	table := &report.Table{Schema: "spanloop.query/1"}
-	head := func(columns []query.Column) error {
-		for _, c := range columns {
-			table.Columns = append(table.Columns, report.Column{Name: c.Name, Align: alignOf(c.Type)})
-		}
-		return nil
-	}
-	if a.Format == string(report.FormatCSV) {
-		return streamCSV(cmd, a, db, statement, table, head)
-	}
-	err := db.Each(cmd.Context(), statement, nil, head, func(row []any) error {
-		table.Rows = append(table.Rows, cellsOf(row))
-		return nil
-	})
+// query runs a statement and prints its result.
+func (a *app) query(ctx context.Context, statement string, limit int) error {
+	since, until, err := a.window()
 	if err != nil {
 		return err
 	}
-	if a.Format == string(report.FormatTable) {
-		a.note("%d rows", len(table.Rows))
-	}
-	return table.Write(a.Out, report.Format(a.Format), a.options())
-}
-
-// streamCSV prints rows in blocks, so that a result of any size fits.
-func streamCSV(cmd *cobra.Command, a *app, db *query.DB, statement string, table *report.Table, head func([]query.Column) error) error {
-	out := bufio.NewWriter(a.Out)
-	headed := false
-	flush := func() error {
-		err := table.WriteRows(out, !headed)
-		headed, table.Rows = true, table.Rows[:0]
-		return err
-	}
-	err := db.Each(cmd.Context(), statement, nil, head, func(row []any) error {
-		table.Rows = append(table.Rows, cellsOf(row))
-		if len(table.Rows) < 1000 {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
+	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry, Since: since, Until: until})
 	if err != nil {
 		return err
 	}
-	return out.Flush()
+	defer db.Close()
+	if strings.Contains(strings.ToLower(statement), "releases") {
+		for _, problem := range db.RegistryProblems() {
+			a.note("registry: %s", problem)
+		}
+	}
+	out := &queryOutput{a: a, limit: limit}
+	if limit < 0 && !out.streams() {
+		out.limit = defaultLimit
+	}
+	err = db.Each(ctx, statement, nil, out.head, out.row)
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if err := out.end(); err != nil {
+		return err
+	}
+	if out.count == 0 {
+		a.noteEmpty(ctx, db)
+	}
+	return nil
 }
 
+// noteEmpty says so when there is nothing to find.
+func (a *app) noteEmpty(ctx context.Context, db *query.DB) {
+	result, err := db.Query(ctx, "SELECT 1 FROM spans LIMIT 1")
+	if err == nil && len(result.Rows) == 0 {
+		what := "dataset %s holds no spans"
+		if a.Since != "" || a.Until != "" {
+			what += " between --since and --until"
+		}
+		a.note(what, a.Dataset)
+	}
+}
+
+// errEnough ends a query when enough rows are printed.
+var errEnough = errors.New("enough rows")
+
+// queryOutput prints a result: CSV and JSON row by row, the others at the end.
+type queryOutput struct {
+	a            *app
+	limit, count int
+	table        report.Table
+	rows         *report.Rows
+	more         bool
+}
+
+func (o *queryOutput) streams() bool { return o.a.Format == "csv" || o.a.Format == "json" }
+
+func (o *queryOutput) head(columns []query.Column) error {
+	o.table.Schema = "spanloop.query/1"
+	for _, c := range columns {
+		o.table.Columns = append(o.table.Columns, report.Column{Name: c.Name, Align: alignOf(c.Type), Type: c.Type})
+	}
+	if !o.streams() {
+		return nil
+	}
+	var err error
+	o.rows, err = report.NewRows(o.a.Out, report.Format(o.a.Format), o.table.Schema, o.table.Columns, o.a.options())
+	return err
+}
+
+func (o *queryOutput) row(values []any) error {
+	if o.limit > 0 && o.count == o.limit {
+		o.more = true
+		return errEnough
+	}
+	o.count++
+	if o.rows != nil {
+		return o.rows.Write(cellsOf(values))
+	}
+	o.table.Rows = append(o.table.Rows, cellsOf(values))
+	return nil
+}
+
+func (o *queryOutput) end() error {
+	if o.rows != nil {
+		if err := o.rows.Close(nil); err != nil {
+			return err
+		}
+	} else if err := o.a.print(&o.table); err != nil {
+		return err
+	}
+	switch {
+	case o.more:
+		o.a.note("the first %d rows; --limit 0 prints all", o.count)
+	case o.a.Format == "table" && o.count == 1:
+		o.a.note("1 row")
+	case o.a.Format == "table":
+		o.a.note("%d rows", o.count)
+	}
+	return nil
+}
+
+// alignOf puts numbers to the right.
 func alignOf(kind string) report.Align {
-	for _, prefix := range []string{"BIGINT", "INTEGER", "DOUBLE", "HUGEINT", "DECIMAL", "FLOAT", "UBIGINT", "SMALLINT", "TINYINT"} {
+	if strings.HasSuffix(kind, "]") {
+		return report.Left
+	}
+	for _, prefix := range []string{"BIGINT", "INTEGER", "DOUBLE", "HUGEINT", "DECIMAL", "FLOAT", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT"} {
 		if strings.HasPrefix(kind, prefix) {
 			return report.Right
 		}
@@ -140,12 +213,12 @@ func alignOf(kind string) report.Align {
 	return report.Left
 }
 
-func cellsOf(row []any) []report.Cell {
-	cells := make([]report.Cell, len(row))
-	for i, value := range row {
+func cellsOf(values []any) []report.Cell {
+	cells := make([]report.Cell, len(values))
+	for i, value := range values {
 		cells[i] = report.Cell{Text: textOf(value), Value: value}
 		if value == nil {
-			cells[i].Style = report.Muted
+			cells[i] = report.Cell{Text: "", Style: report.Muted}
 		}
 	}
 	return cells
@@ -159,7 +232,7 @@ func textOf(value any) string {
 	case string:
 		return value
 	case float64:
-		return fmt.Sprintf("%.6g", value)
+		return floatText(value)
 	case time.Time:
 		return value.Format("2006-01-02 15:04:05.999999")
 	case []any, map[string]any:
@@ -170,4 +243,13 @@ func textOf(value any) string {
 		return string(encoded)
 	}
 	return fmt.Sprint(value)
+}
+
+// floatText prints at most six decimals, and exponents only where they help.
+func floatText(v float64) string {
+	if size := math.Abs(v); size != 0 && (size < 1e-4 || size >= 1e15) || math.IsNaN(v) {
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	}
+	text := strconv.FormatFloat(v, 'f', 6, 64)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }

@@ -38,8 +38,10 @@ type app struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Now      func() time.Time
-	// Terminal is true when Out is a terminal.
+	// Terminal is true when Out is a terminal, Width its columns; 0 when not
+	// known.
 	Terminal bool
+	Width    int
 }
 
 // exitError ends the command with a code. Without an error nothing is printed:
@@ -184,7 +186,12 @@ func (a *app) open(ctx context.Context) (*query.DB, error) {
 
 // options are the report's options for this output.
 func (a *app) options() report.Options {
-	return report.Options{Color: a.Terminal && !a.NoColor && a.Format == "table"}
+	return report.Options{Color: a.Terminal && !a.NoColor && a.Format == "table", Width: a.Width, Terminal: a.Terminal}
+}
+
+// print prints a table in the output's format.
+func (a *app) print(t *report.Table) error {
+	return t.Write(a.Out, report.Format(a.Format), a.options())
 }
 
 // note prints a remark beside the results, unless only results are wanted.

@@ -4,6 +4,7 @@
 package report
 
 import (
+	"fmt"
 	"html/template"
 	"io"
 )
@@ -27,16 +28,23 @@ type Section struct {
 }
 
 // Write prints the page.
-func (p Page) Write(w io.Writer) error { return page.Execute(w, p) }
+func (p Page) Write(w io.Writer) error {
+	if err := page.Execute(w, p); err != nil {
+		return fmt.Errorf("print HTML: %w", err)
+	}
+	return nil
+}
+
+// classes are the styles' names in the page's style sheet.
+var classes = map[Style]string{Good: "good", Bad: "bad", Muted: "muted", Strong: "strong"}
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"class": func(s Style) string {
-		return map[Style]string{Good: "good", Bad: "bad", Muted: "muted", Strong: "strong"}[s]
-	},
+	"class": func(s Style) string { return classes[s] },
+	"clean": EscapeTerminal,
 	"right": func(columns []Column, i int) bool { return i < len(columns) && columns[i].Align == Right },
-	"title": func(c Column) string { return c.title() },
+	"title": Column.title,
 }).Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{{clean .Title}}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
@@ -44,19 +52,20 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:64rem;paddin
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .7rem;border-bottom:1px solid #d8dee4;text-align:left;vertical-align:top}
+td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:40rem}
 th{font-weight:600;color:#57606a}.r{text-align:right}
 .good{color:#116329}.bad{color:#b42318;font-weight:600}.muted{color:#57606a}.strong{font-weight:600}
 .banner{padding:.6rem 1rem;border-left:4px solid #8c959f;background:#f6f8fa}
 .banner.good{border-color:#116329}.banner.bad{border-color:#b42318}
 svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif}
 </style></head><body>
-<h1>{{.Title}}</h1>
-{{if .Banner}}<p class="banner {{class .BannerStyle}}">{{.Banner}}</p>{{end}}
-{{range .Sections}}{{if .Title}}<h2>{{.Title}}</h2>{{end}}
-{{range .Text}}<p>{{.}}</p>{{end}}{{.Figure}}
-{{with .Table}}{{$columns := .Columns}}<table><thead><tr>{{range $i, $c := .Columns}}<th scope="col"{{if right $columns $i}} class="r"{{end}}>{{title $c}}</th>{{end}}</tr></thead><tbody>
-{{range .Rows}}<tr>{{range $i, $cell := .}}<td class="{{class $cell.Style}}{{if right $columns $i}} r{{end}}">{{$cell.Text}}</td>{{end}}</tr>
+<h1>{{clean .Title}}</h1>
+{{if .Banner}}<p class="banner {{class .BannerStyle}}">{{clean .Banner}}</p>{{end}}
+{{range .Sections}}{{if .Title}}<h2>{{clean .Title}}</h2>{{end}}
+{{range .Text}}<p>{{clean .}}</p>{{end}}{{.Figure}}
+{{with .Table}}{{$columns := .Columns}}<table><thead><tr>{{range $i, $c := .Columns}}<th scope="col"{{if right $columns $i}} class="r"{{end}}>{{clean (title $c)}}</th>{{end}}</tr></thead><tbody>
+{{range .Rows}}<tr>{{range $i, $cell := .}}<td class="{{class $cell.Style}}{{if right $columns $i}} r{{end}}">{{clean $cell.Text}}</td>{{end}}</tr>
 {{end}}</tbody></table>
-{{range .Notes}}<p class="muted">{{.}}</p>{{end}}{{end}}
+{{range .Notes}}<p class="muted">{{clean .}}</p>{{end}}{{end}}
 {{end}}</body></html>
 `))

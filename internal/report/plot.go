@@ -11,6 +11,58 @@ import (
 	"strings"
 )
 
+// Colours of figures; they have enough contrast on white.
+const (
+	ink   = "#0a4b8f"
+	grey  = "#57606a"
+	green = "#116329"
+	red   = "#b42318"
+	band  = "#eef1f4"
+)
+
+func (s Style) color() string {
+	switch s {
+	case Good:
+		return green
+	case Bad:
+		return red
+	}
+	return grey
+}
+
+// drawing collects the elements of a figure. Every text in it is escaped.
+type drawing struct{ b strings.Builder }
+
+func newDrawing(label string, width, height int) *drawing {
+	d := &drawing{}
+	fmt.Fprintf(&d.b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" viewBox="0 0 %d %d" width="%d" height="%d">`,
+		html.EscapeString(EscapeTerminal(label)), width, height, width, height)
+	return d
+}
+
+func (d *drawing) line(x1, y1, x2, y2 float64, color, more string) {
+	fmt.Fprintf(&d.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"%s/>`, x1, y1, x2, y2, color, more)
+}
+
+func (d *drawing) rect(x, y, width, height float64, color string) {
+	fmt.Fprintf(&d.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, x, y, max(width, 0), max(height, 0), color)
+}
+
+func (d *drawing) circle(x, y, r float64, color string) {
+	fmt.Fprintf(&d.b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="%s"/>`, x, y, r, color)
+}
+
+// text writes at most so many columns; anchor is start, middle or end.
+func (d *drawing) text(x, y float64, anchor, color, text string, columns int) {
+	fmt.Fprintf(&d.b, `<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`,
+		x, y, anchor, color, html.EscapeString(cellText(text, columns)))
+}
+
+func (d *drawing) html() template.HTML {
+	d.b.WriteString("</svg>")
+	return template.HTML(d.b.String()) //nolint:gosec // every text in it is escaped above
+}
+
 // Interval is one row of a forest plot: an effect with its interval, in units
 // in which 1 is the margin of what matters.
 type Interval struct {
@@ -21,46 +73,48 @@ type Interval struct {
 	Style Style
 }
 
+// maxEffect is where a forest plot ends, in margins; what lies beyond is drawn
+// at its edge.
+const maxEffect = 12
+
 // ForestPlot draws effects with their intervals over a band from -1 to 1, within
 // which a difference does not matter.
 func ForestPlot(intervals []Interval) template.HTML {
-	const rowHeight, left, plotWidth, right = 26, 190, 420, 210
+	const rowHeight, left, plotWidth, right, foot = 26, 190, 420, 210, 30
 	limit := 1.5
 	for _, i := range intervals {
 		for _, v := range []float64{i.Low, i.High, i.Estimate} {
-			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			if isFinite(v) {
 				limit = max(limit, math.Abs(v)*1.1)
 			}
 		}
 	}
-	limit = min(limit, 12)
+	limit = min(limit, maxEffect)
 	x := func(v float64) float64 {
 		return left + plotWidth/2 + max(-limit, min(limit, v))/limit*plotWidth/2
 	}
-	height := rowHeight*len(intervals) + 30
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg role="img" aria-label="effects with intervals" viewBox="0 0 %d %d" width="%d" height="%d">`,
-		left+plotWidth+right, height, left+plotWidth+right, height)
-	fmt.Fprintf(&b, `<rect x="%.1f" y="0" width="%.1f" height="%d" fill="#eef1f4"/>`, x(-1), x(1)-x(-1), height-24)
-	fmt.Fprintf(&b, `<line x1="%.1f" y1="0" x2="%.1f" y2="%d" stroke="#57606a"/>`, x(0), x(0), height-24)
+	height := rowHeight*len(intervals) + foot
+	bottom := float64(height - foot + 6)
+	d := newDrawing("effects with intervals", left+plotWidth+right, height)
+	d.rect(x(-1), 0, x(1)-x(-1), bottom, band)
+	d.line(x(0), 0, x(0), bottom, grey, "")
 	for n, i := range intervals {
 		y := float64(n*rowHeight) + rowHeight/2
-		color := map[Style]string{Good: "#116329", Bad: "#b42318"}[i.Style]
-		if color == "" {
-			color = "#57606a"
-		}
-		fmt.Fprintf(&b, `<text x="0" y="%.1f">%s</text>`, y+4, html.EscapeString(Truncate(i.Label, 28)))
+		color := i.Style.color()
+		d.text(0, y+4, "start", "#1b1f24", i.Label, 28)
 		if !math.IsNaN(i.Low) && !math.IsNaN(i.High) {
-			fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="2"/>`, x(i.Low), y, x(i.High), y, color)
+			d.line(x(i.Low), y, x(i.High), y, color, ` stroke-width="2"`)
 		}
 		if !math.IsNaN(i.Estimate) {
-			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`, x(i.Estimate), y, color)
+			d.circle(x(i.Estimate), y, 4, color)
 		}
-		fmt.Fprintf(&b, `<text x="%d" y="%.1f" fill="%s">%s</text>`, left+plotWidth+10, y+4, color, html.EscapeString(Truncate(i.Text, 34)))
+		d.text(left+plotWidth+10, y+4, "start", color, i.Text, 34)
 	}
-	fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle" fill="#57606a">no difference; the band is the margin</text></svg>`, x(0), height-6)
-	return template.HTML(b.String()) //nolint:gosec // every text in it is escaped above
+	d.text(x(0), float64(height-6), "middle", grey, "no difference; the band is the margin", 60)
+	return d.html()
 }
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Point is one block of a time series.
 type Point struct {
@@ -74,40 +128,89 @@ type Mark struct {
 	Text string
 }
 
-// TimeSeries draws block means over time with dated marks.
+// TimeSeries draws block means over time with dated marks. Points without a
+// value are left out.
 func TimeSeries(label, from, to string, points []Point, marks []Mark) template.HTML {
-	const w, h, margin = 720, 150, 34
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, p := range points {
-		low, high = min(low, p.Y), max(high, p.Y)
-	}
-	if len(points) == 0 || low == high {
-		low, high = low-1, high+1
-	}
-	px := func(p Point) (float64, float64) {
-		return margin + p.X*(w-2*margin), h - margin - (p.Y-low)/(high-low)*(h-2*margin)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg role="img" aria-label="%s over time" viewBox="0 0 %d %d" width="%d" height="%d">`, html.EscapeString(label), w, h, w, h)
+	const w, h, margin = 720.0, 150.0, 34.0
+	low, high := bounds(points)
+	d := newDrawing(label+" over time", w, h)
+	at := func(x float64) float64 { return margin + max(0, min(1, x))*(w-2*margin) }
 	for _, m := range marks {
-		x := margin + m.X*(w-2*margin)
-		fmt.Fprintf(&b, `<line x1="%.1f" y1="14" x2="%.1f" y2="%d" stroke="#b42318" stroke-dasharray="4 3"/><text x="%.1f" y="11" text-anchor="middle" fill="#b42318">%s</text>`,
-			x, x, h-margin, x, html.EscapeString(Truncate(m.Text, 40)))
+		d.line(at(m.X), 14, at(m.X), h-margin, red, ` stroke-dasharray="4 3"`)
+		d.text(at(m.X), 11, "middle", red, m.Text, 40)
 	}
 	var path strings.Builder
-	for i, p := range points {
-		x, y := px(p)
-		command := "L"
-		if i == 0 {
-			command = "M"
+	command := "M"
+	for _, p := range points {
+		if !isFinite(p.X) || !isFinite(p.Y) {
+			continue
 		}
+		x, y := at(p.X), h-margin-(p.Y-low)/(high-low)*(h-2*margin)
 		fmt.Fprintf(&path, "%s%.1f %.1f", command, x, y)
-		fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="2.5" fill="#0a4b8f"/>`, x, y)
+		d.circle(x, y, 2.5, ink)
+		command = "L"
 	}
-	fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="#0a4b8f"/>`, path.String())
-	fmt.Fprintf(&b, `<text x="0" y="%d" fill="#57606a">%.4g</text><text x="0" y="%d" fill="#57606a">%.4g</text>`, margin, high, h-margin, low)
-	fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#57606a">%s</text><text x="%d" y="%d" text-anchor="end" fill="#57606a">%s</text>`,
-		margin, h-10, html.EscapeString(from), w-margin, h-10, html.EscapeString(to))
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text></svg>`, w/2, h-10, html.EscapeString(label))
-	return template.HTML(b.String()) //nolint:gosec // every text in it is escaped above
+	if path.Len() > 0 {
+		fmt.Fprintf(&d.b, `<path d="%s" fill="none" stroke="%s"/>`, path.String(), ink)
+		d.text(0, margin, "start", grey, fmt.Sprintf("%.4g", high), 8)
+		d.text(0, h-margin, "start", grey, fmt.Sprintf("%.4g", low), 8)
+	}
+	d.text(margin, h-10, "start", grey, from, 25)
+	d.text(w-margin, h-10, "end", grey, to, 25)
+	d.text(w/2, h-10, "middle", "#1b1f24", label, 40)
+	return d.html()
+}
+
+// bounds are the least and the largest value, apart from each other.
+func bounds(points []Point) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, p := range points {
+		if isFinite(p.X) && isFinite(p.Y) {
+			low, high = min(low, p.Y), max(high, p.Y)
+		}
+	}
+	if low > high {
+		return 0, 1
+	}
+	if low == high {
+		apart := max(1, math.Abs(low)/2)
+		return low - apart, high + apart
+	}
+	return low, high
+}
+
+// Bar is one bar of a chart.
+type Bar struct {
+	Label string
+	// Value is 0 or more.
+	Value float64
+	Text  string
+	Style Style
+}
+
+// Bars draws horizontal bars from a common zero.
+func Bars(label string, bars []Bar) template.HTML {
+	const rowHeight, left, plotWidth, right = 22, 220, 380, 120
+	top := 0.0
+	for _, b := range bars {
+		if isFinite(b.Value) {
+			top = max(top, b.Value)
+		}
+	}
+	d := newDrawing(label, left+plotWidth+right, max(1, rowHeight*len(bars)))
+	for n, b := range bars {
+		y := float64(n * rowHeight)
+		length := 0.0
+		if isFinite(b.Value) && b.Value > 0 {
+			length = max(1, b.Value/top*plotWidth)
+		}
+		color := ink
+		if b.Style == Good || b.Style == Bad || b.Style == Muted {
+			color = b.Style.color()
+		}
+		d.text(left-8, y+15, "end", "#1b1f24", b.Label, 32)
+		d.rect(left, y+4, length, rowHeight-8, color)
+		d.text(left+length+6, y+15, "start", grey, b.Text, 18)
+	}
+	return d.html()
 }
