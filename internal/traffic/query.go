@@ -1,0 +1,214 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package traffic
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Querier runs SQL over the views of a dataset; *sql.DB is one.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// ErrUnknownKey says that a declared stratum key is no column to stratify by.
+var ErrUnknownKey = errors.New("unknown key")
+
+// Arm selects the calls of one side.
+type Arm struct {
+	Prompt, Version, Environment string
+	// From is the first moment, Until the first one after; zero is open.
+	From, Until time.Time
+}
+
+// Options bound what is read.
+type Options struct {
+	// Keys are columns whose values become strata: service_name, environment,
+	// request_model, var:NAME (a prompt variable) or attr:NAME.
+	Keys []string
+	// MaxCalls is the number of calls of an arm above which clusters are
+	// sampled by hash; 0 means 20000.
+	MaxCalls int
+}
+
+const defaultMaxCalls = 20000
+
+// source knows which columns the views have.
+type source struct {
+	db      Querier
+	columns map[string]bool
+	scored  map[string]bool
+}
+
+func newSource(ctx context.Context, db Querier) (*source, error) {
+	s := &source{db: db}
+	var err error
+	if s.columns, err = describe(ctx, db, "spans"); err != nil {
+		return nil, err
+	}
+	s.scored, err = describe(ctx, db, "scores")
+	return s, err
+}
+
+func describe(ctx context.Context, db Querier, view string) (map[string]bool, error) {
+	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE "+view+")")
+	if err != nil {
+		return nil, fmt.Errorf("view %s: %w", view, err)
+	}
+	defer rows.Close()
+	columns := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("view %s: %w", view, err)
+		}
+		columns[name] = true
+	}
+	return columns, rows.Err()
+}
+
+// column is the column when the view has it, else a null of its type.
+func (s *source) column(name, kind string) string {
+	if s.columns[name] {
+		return name
+	}
+	return "CAST(NULL AS " + kind + ")"
+}
+
+// clusterSQL is what a call belongs to.
+const clusterSQL = "coalesce(nullif(session_id, ''), nullif(trace_id, ''), span_id)"
+
+// where selects an arm's production model calls: the calls themselves, no
+// wrapper that repeats them, no replay.
+func (s *source) where(a Arm) (string, []any) {
+	conditions := []string{"coalesce(is_replay, false) = false", "prompt_name = ?"}
+	args := []any{a.Prompt}
+	if s.columns["counted"] && s.columns["call_kind"] {
+		conditions = append(conditions, "counted", "call_kind = 'inference'")
+	} else {
+		conditions = append(conditions, "operation IN ('chat', 'generate_content', 'text_completion')")
+	}
+	if a.Version != "" {
+		conditions, args = append(conditions, "prompt_version = ?"), append(args, a.Version)
+	}
+	if a.Environment != "" {
+		conditions, args = append(conditions, "environment = ?"), append(args, a.Environment)
+	}
+	if !a.From.IsZero() {
+		conditions, args = append(conditions, "start_time >= ?"), append(args, a.From.UTC())
+	}
+	if !a.Until.IsZero() {
+		conditions, args = append(conditions, "start_time < ?"), append(args, a.Until.UTC())
+	}
+	return strings.Join(conditions, " AND "), args
+}
+
+// keySQL makes the expression of a declared key; names inside maps go in as
+// arguments.
+func (s *source) keySQL(key string) (string, []any, error) {
+	if name, ok := strings.CutPrefix(key, "var:"); ok {
+		return "coalesce(CAST(prompt_variables[?] AS VARCHAR), '')", []any{name}, nil
+	}
+	if name, ok := strings.CutPrefix(key, "attr:"); ok {
+		return "coalesce(CAST(attributes[?] AS VARCHAR), '')", []any{name}, nil
+	}
+	allowed := []string{"service_name", "environment", "request_model", "response_model", "provider", "operation", "name", "toolset_hash", "user_id"}
+	if !slices.Contains(allowed, key) || !s.columns[key] {
+		return "", nil, fmt.Errorf("%w %q: use one of %s, var:NAME or attr:NAME", ErrUnknownKey, key, strings.Join(allowed, ", "))
+	}
+	return "coalesce(" + key + ", '')", nil, nil
+}
+
+// Extent is how much traffic an arm has, before sampling.
+type Extent struct {
+	Calls    int `json:"calls"`
+	Clusters int `json:"clusters"`
+	// First and Last are the starts of the first and the last call.
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	// SampledOneIn is the modulus of the cluster sample; 1 means all.
+	SampledOneIn int `json:"sampled_one_in"`
+}
+
+func (s *source) extent(ctx context.Context, a Arm, maxCalls int) (Extent, error) {
+	where, args := s.where(a)
+	rows, err := s.db.QueryContext(ctx, "SELECT count(*), count(DISTINCT "+clusterSQL+"), min(start_time), max(start_time) FROM spans WHERE "+where, args...)
+	if err != nil {
+		return Extent{}, fmt.Errorf("count calls: %w", err)
+	}
+	defer rows.Close()
+	e := Extent{SampledOneIn: 1}
+	for rows.Next() {
+		var first, last sql.NullTime
+		if err := rows.Scan(&e.Calls, &e.Clusters, &first, &last); err != nil {
+			return Extent{}, fmt.Errorf("count calls: %w", err)
+		}
+		e.First, e.Last = first.Time.UTC(), last.Time.UTC()
+	}
+	if e.Calls > maxCalls {
+		e.SampledOneIn = (e.Calls + maxCalls - 1) / maxCalls
+	}
+	return e, rows.Err()
+}
+
+// Measure counts an arm's traffic.
+func Measure(ctx context.Context, db Querier, a Arm) (Extent, error) {
+	s, err := newSource(ctx, db)
+	if err != nil {
+		return Extent{}, err
+	}
+	return s.extent(ctx, a, defaultMaxCalls)
+}
+
+// LatestVersion is the version of a prompt with the most recent production call;
+// empty when there is none.
+func LatestVersion(ctx context.Context, db Querier, a Arm) (string, error) {
+	s, err := newSource(ctx, db)
+	if err != nil {
+		return "", err
+	}
+	where, args := s.where(a)
+	rows, err := db.QueryContext(ctx, "SELECT prompt_version FROM spans WHERE "+where+" AND prompt_version IS NOT NULL ORDER BY start_time DESC, prompt_version LIMIT 1", args...)
+	if err != nil {
+		return "", fmt.Errorf("latest version: %w", err)
+	}
+	defer rows.Close()
+	version := ""
+	for rows.Next() {
+		if err := rows.Scan(&version); err != nil {
+			return "", fmt.Errorf("latest version: %w", err)
+		}
+	}
+	return version, rows.Err()
+}
+
+// Versions counts the production calls of each version of a prompt.
+func Versions(ctx context.Context, db Querier, prompt string) ([]string, error) {
+	s, err := newSource(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	where, args := s.where(Arm{Prompt: prompt})
+	rows, err := db.QueryContext(ctx, "SELECT prompt_version, count(*) FROM spans WHERE "+where+" AND prompt_version IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50", args...)
+	if err != nil {
+		return nil, fmt.Errorf("versions of %q: %w", prompt, err)
+	}
+	defer rows.Close()
+	var versions []string
+	for rows.Next() {
+		var version string
+		var calls int
+		if err := rows.Scan(&version, &calls); err != nil {
+			return nil, fmt.Errorf("versions of %q: %w", prompt, err)
+		}
+		versions = append(versions, fmt.Sprintf("%s (%d calls)", version, calls))
+	}
+	return versions, rows.Err()
+}
