@@ -1,0 +1,56 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package benchdata
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// Benchmarks mean something only while the spans are of real ones' size and
+// the text compresses as English does.
+func TestSizesAndEntropy(t *testing.T) {
+	td := New(1, 12).Traces(400)
+	encoded, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	require.NoError(t, err)
+	size := len(encoded) / td.SpanCount()
+	assert.InDelta(t, 12600, size, 1500, "bytes of a span as OTLP")
+
+	text := New(2, 1).text(1 << 20)
+	var out bytes.Buffer
+	w, err := zstd.NewWriter(&out, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	require.NoError(t, err)
+	_, err = w.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	ratio := float64(len(text)) / float64(out.Len())
+	t.Logf("%d bytes a span, text compresses %.2f to 1", size, ratio)
+	assert.InDelta(t, 2.5, ratio, 0.3)
+}
+
+func TestSeedDecides(t *testing.T) {
+	one, two, other := New(3, 2).Traces(5), New(3, 2).Traces(5), New(4, 2).Traces(5)
+	marshal := func(td ptrace.Traces) []byte {
+		encoded, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+		require.NoError(t, err)
+		return encoded
+	}
+	assert.Equal(t, marshal(one), marshal(two))
+	assert.NotEqual(t, marshal(one), marshal(other))
+}
+
+func TestMessagesAreJSON(t *testing.T) {
+	span := New(5, 2).Traces(1).ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	for _, key := range []string{"gen_ai.system_instructions", "gen_ai.tool.definitions", "gen_ai.input.messages", "gen_ai.output.messages"} {
+		value, ok := span.Attributes().Get(key)
+		require.True(t, ok, key)
+		assert.True(t, json.Valid([]byte(value.Str())), key)
+	}
+}
