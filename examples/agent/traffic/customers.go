@@ -72,8 +72,8 @@ var (
 
 // Shares of the first questions.
 const (
-	orderShare  = 0.55
-	refundShare = 0.27
+	orderShare  = 0.60
+	refundShare = 0.26
 	// numberedShare is how many of the questions about orders state the id as a
 	// number.
 	numberedShare = 0.32
@@ -94,7 +94,7 @@ func (s *Session) customer(rng *rand.Rand) {
 		case p < 0.30:
 			s.ask(pick(rng, sayThanks), think)
 			return
-		case p < 0.65 && aboutOrder:
+		case p < 0.82 && aboutOrder:
 			s.ask(pick(rng, askAgain), think)
 		default:
 			s.ask(pick(rng, askDocs), think)

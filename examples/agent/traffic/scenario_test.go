@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanloop/spanloop/internal/registry"
 )
 
 // cluster sums up one session.
@@ -126,5 +128,63 @@ func TestPlantedEffectsAreDetectable(t *testing.T) {
 		for _, e := range effects {
 			fmt.Printf("%-26s smallest |z| over %d seeds: %.1f\n", e.name, seeds, least[e.name])
 		}
+	}
+}
+
+// TestSteadyTrafficHasNoEffect guards against a difference between days that
+// nobody planted: with the incidents left out, the days are alike.
+func TestSteadyTrafficHasNoEffect(t *testing.T) {
+	calls, _ := simulate(t, Config{Sessions: 1200, Seed: 3, From: firstDay, Days: 14, Steady: true})
+	for _, e := range effects[2:] {
+		before, se1 := mean(calls, e.before, e.value)
+		after, se2 := mean(calls, e.after, e.value)
+		assert.Less(t, math.Abs((after-before)/math.Hypot(se1, se2)), 3.5, "%s: %.3f to %.3f", e.name, before, after)
+	}
+}
+
+// TestRatesOfTheScenario pins the sizes that examples/README.md states.
+func TestRatesOfTheScenario(t *testing.T) {
+	calls, result := simulate(t, Config{Sessions: 2400, Seed: 2, From: firstDay, Days: 14})
+	rate := func(value func(call) float64, conditions ...func(call) bool) float64 {
+		m, _ := mean(calls, all(conditions...), value)
+		return m
+	}
+	assert.InDelta(t, 0.96, rate(valid, version("v3.1"), days(1, 10), checked), 0.02)
+	assert.InDelta(t, 0.78, rate(valid, version("v3.2"), days(3, 10), checked), 0.08)
+	assert.InDelta(t, 0.93, rate(valid, version("v3.1"), days(11, 14), checked), 0.03)
+	assert.InDelta(t, 0.006, rate(refused, version("v3.1"), days(1, 10)), 0.005)
+	assert.InDelta(t, 0.03, rate(refused, version("v3.1"), days(11, 14)), 0.015)
+	assert.InDelta(t, 2400*12/14*0.1, result.ByVersion["v3.2"], 60)
+	assert.InDelta(t, 8000, result.ModelCalls, 500)
+}
+
+func TestPlan(t *testing.T) {
+	snapshot, _ := registry.Load(registryDir)
+	config := Config{Sessions: 1400, Seed: 5, From: firstDay, Days: 14}
+	one, err := Plan(config, snapshot)
+	require.NoError(t, err)
+	two, err := Plan(config, snapshot)
+	require.NoError(t, err)
+	require.Equal(t, one, two)
+	perDay := map[string]int{}
+	ids := map[string]bool{}
+	for i, s := range one {
+		require.False(t, ids[s.ID])
+		ids[s.ID] = true
+		perDay[s.Start.Format("02")]++
+		require.Len(t, s.Think, len(s.Questions)-1)
+		require.LessOrEqual(t, len(s.Questions), 3)
+		require.Equal(t, !s.Start.Before(firstDay.AddDate(0, 0, 7)), s.Broad)
+		if i > 0 {
+			require.False(t, s.Start.Before(one[i-1].Start))
+		}
+	}
+	for day, n := range perDay {
+		assert.InDelta(t, 100, n, 1, day)
+	}
+	assert.Len(t, perDay, 14)
+	for _, wrong := range []Config{{Sessions: 0, Days: 1}, {Sessions: 1, Days: 0}} {
+		_, err := Plan(wrong, snapshot)
+		assert.Error(t, err)
 	}
 }

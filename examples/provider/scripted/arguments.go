@@ -16,10 +16,10 @@ import (
 // Probabilities that arguments are wrong: by whether an instruction guards
 // against the fault, and by whether the user wrote in a form that invites it.
 const (
-	guardedPlain    = 0.02
-	guardedInviting = 0.08
+	guardedPlain    = 0.03
+	guardedInviting = 0.10
 	barePlain       = 0.08
-	bareInviting    = 0.78
+	bareInviting    = 0.82
 	// afterError is the probability that a corrected call is wrong again.
 	afterError = 0.05
 )

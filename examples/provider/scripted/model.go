@@ -33,11 +33,11 @@ type Model struct {
 var models = []Model{
 	{
 		ID: "example-large-2026-09-03", Alias: "example-large", Fingerprint: "fp_4c7a90e21b",
-		Refusals: 0.008, Filler: 0.15, PerToken: 500 * time.Microsecond,
+		Refusals: 0.008, Filler: 0.15, PerToken: 450 * time.Microsecond,
 	},
 	{
 		ID: "example-small-2026-10-21", Alias: "example-small", Fingerprint: "fp_b18d35f06e",
-		ExtraFaults: 0.08, Refusals: 0.06, Filler: 0.85, PerToken: 480 * time.Microsecond,
+		ExtraFaults: 0.08, Refusals: 0.06, Filler: 0.85, PerToken: 420 * time.Microsecond,
 	},
 }
 
