@@ -12,9 +12,10 @@ TEST_TIMEOUT ?= 15m
 FUZZTIME ?= 1m
 CRASHES ?= 20
 SEED ?= 1
-SOURCES := $(shell find cmd internal processor exporter examples -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+# Embedded files are sources too.
+SOURCES := $(shell find cmd internal processor exporter examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance readers bench fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader bench fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -65,7 +66,6 @@ conformance: build ## every part against ../shared, one figure a set
 	else echo "conformance: no ../shared beside the checkout (set SPANLOOP_SHARED): nothing compared"; fi
 
 # An independent DuckDB: Python's package in a virtual environment of its own.
-.PHONY: reader
 reader:
 	@[ -x build/reader/bin/python ] && build/reader/bin/python -c 'import duckdb' 2>/dev/null || \
 	  { command -v python3 >/dev/null && python3 -m venv build/reader >&2 && build/reader/bin/pip install -q duckdb==1.4.1 >&2; }
