@@ -37,9 +37,9 @@ type Result struct {
 	Changes       []ChangeResult `json:"changes"`
 	Endpoint      string         `json:"endpoint,omitempty"`
 	// Calls is how many requests were, or would be, sent.
-	Calls     int    `json:"calls"`
-	RunID     string `json:"run_id,omitempty"`
-	Runs      []RunResult `json:"runs"`
+	Calls     int           `json:"calls"`
+	RunID     string        `json:"run_id,omitempty"`
+	Runs      []RunResult   `json:"runs"`
 	Arms      []ArmResult   `json:"arms,omitempty"`
 	Scores    []Measure     `json:"scores,omitempty"`
 	Notes     []wire.Note   `json:"notes"`
@@ -254,7 +254,9 @@ func (r *Result) compareRecorded(recorded []evaluator.Score) {
 		}
 	}
 	for _, s := range p.Source.Scores {
-		if !slices.ContainsFunc(recorded, func(own evaluator.Score) bool { return own.Name == s.Name && own.EvaluatorVersion == s.EvaluatorVersion }) {
+		if !slices.ContainsFunc(recorded, func(own evaluator.Score) bool {
+			return own.Name == s.Name && own.EvaluatorVersion == s.EvaluatorVersion
+		}) {
 			r.Notes = append(r.Notes, wire.Note{ID: "evaluator-not-rerun", Severity: wire.Info,
 				Text: "the recorded score " + quote(s.Name) + " came from evaluator version " + quote(s.EvaluatorVersion) + ", which was not run here"})
 		}
