@@ -43,11 +43,11 @@ func createDefaultConfig() component.Config {
 	queue.QueueSize = 256 << 20
 	queue.BlockOnOverflow = true
 	queue.NumConsumers = 2
-	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
-		FlushTimeout: 5 * time.Second,
-		Sizer:        exporterhelper.RequestSizerTypeBytes,
-		MinSize:      32 << 20,
-	})
+	batch := exporterhelper.NewDefaultBatchConfig()
+	batch.FlushTimeout = 5 * time.Second
+	batch.Sizer = exporterhelper.RequestSizerTypeBytes
+	batch.MinSize = 32 << 20
+	queue.Batch = configoptional.Some(batch)
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.InitialInterval = time.Second
 	retry.MaxElapsedTime = 0
