@@ -82,11 +82,17 @@ func ViewsSQL(path string) (string, error) {
 	}
 	var b strings.Builder
 	for _, table := range Tables {
-		b.WriteString(sourceView(table, filepath.ToSlash(root)+"/", hasFiles(filepath.Join(root, table))))
+		b.WriteString(sourceView(table, GlobLiteral(filepath.ToSlash(root))+"/", hasFiles(filepath.Join(root, table))))
 	}
 	b.WriteString(viewStatements)
 	return b.String(), nil
 }
+
+var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z-^]")
+
+// GlobLiteral makes a path stand for itself in DuckDB's globs. DuckDB splits at
+// a backslash, so that one is matched by the range around it.
+func GlobLiteral(path string) string { return globSigns.Replace(path) }
 
 // viewsFile is views.sql: the same for the folder in which DuckDB is started.
 func viewsFile() string {

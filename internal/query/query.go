@@ -100,7 +100,8 @@ func (db *DB) prepare(ctx context.Context, o Options, root, views string) error 
 		return fmt.Errorf("registry %q: make the view releases: %w", o.Registry, err)
 	}
 	err := db.execute(ctx,
-		fmt.Sprintf("SET allowed_directories = [%s]", literal(root)),
+		// The views' globs are compared with it as they are written.
+		fmt.Sprintf("SET allowed_directories = [%s, %s]", literal(root), literal(dataset.GlobLiteral(root))),
 		"SET enable_external_access = false",
 		"SET lock_configuration = true",
 	)

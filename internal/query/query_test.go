@@ -66,7 +66,7 @@ func TestColumnsAreThoseOfTheViews(t *testing.T) {
 
 // Folders may have any name: quotes and the signs of globs among them.
 func TestDatasetFolderOfAnyName(t *testing.T) {
-	for _, name := range []string{"plain", "it's", "a [1] b", "ünï cödé", "x{y,z}", "semi;colon", "per%20cent"} {
+	for _, name := range []string{"plain", "it's", "a [1] b", "ünï cödé", "x{y,z}", "semi;colon", "per%20cent", "st*r", "wh?t", "d[!x]", `back\slash`, "~"} {
 		dir := filepath.Join(t.TempDir(), name)
 		db := open(t, Options{Dataset: write(t, dir, 4)})
 		assert.EqualValues(t, 4, one(t, db, "SELECT count(*) FROM spans"), name)
