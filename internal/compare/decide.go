@@ -56,12 +56,12 @@ func pValues(estimates []*estimate, o Options) []float64 {
 // result makes the report's row: level is for the interval that is shown and
 // decides better or worse, narrow for the one that decides equivalence.
 func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked bool) Metric {
-	m := Metric{Name: e.m.name, Kind: e.m.kind, Unit: e.m.unit, Direction: e.m.direction, Decides: e.m.decides,
+	m := Metric{Name: e.m.Name, Kind: e.m.Kind, Unit: e.m.Unit, Direction: e.m.Direction, Decides: e.m.decides,
 		P: traffic.Number(p), PAdjusted: traffic.Number(adjusted), Level: traffic.Number(level), Note: e.note(o)}
-	if e.incomparable == "" && len(e.m.versions[0]) > 0 {
-		m.EvaluatorVersion = strings.Join(e.m.versions[0], ", ")
+	if e.incomparable == "" && len(e.m.Versions[0]) > 0 {
+		m.EvaluatorVersion = strings.Join(e.m.Versions[0], ", ")
 	}
-	if e.m.kind == KindCategory {
+	if e.m.Kind == KindCategory {
 		e.categoryResult(&m, o, blocked)
 		return m
 	}
@@ -70,7 +70,7 @@ func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked
 	if e.adjusted.Strata > 0 {
 		low, high = e.interval(level, o)
 		narrowLow, narrowHigh := e.interval(narrow, o)
-		equivalent = narrowLow > -e.m.margin && narrowHigh < e.m.margin
+		equivalent = narrowLow > -e.m.Margin && narrowHigh < e.m.Margin
 	}
 	e.fill(&m, low, high)
 	switch {
@@ -81,7 +81,7 @@ func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked
 	default:
 		m.Verdict = e.word(low, high, equivalent, adjusted <= o.Alpha)
 	}
-	m.ByMargin = (m.Verdict == Better || m.Verdict == Worse || m.Verdict == Changed) && (low > e.m.margin || high < -e.m.margin)
+	m.ByMargin = (m.Verdict == Better || m.Verdict == Worse || m.Verdict == Changed) && (low > e.m.Margin || high < -e.m.Margin)
 	if m.Verdict == NotEnoughData {
 		m.MoreClusters = e.moreClusters(narrow, o)
 	}
@@ -92,7 +92,7 @@ func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked
 // not matter even where it is certain.
 func (e *estimate) word(low, high float64, equivalent, significant bool) Verdict {
 	up, down := Better, Worse
-	switch e.m.direction {
+	switch e.m.Direction {
 	case lower:
 		up, down = Worse, Better
 	case neutral:
@@ -114,7 +114,7 @@ func (e *estimate) note(o Options) string {
 	if e.incomparable != "" {
 		notes = append(notes, e.incomparable)
 	}
-	if e.m.weighted {
+	if e.m.Weighted {
 		notes = append(notes, "sampled calls weighted by 1/probability")
 	}
 	if !math.IsNaN(e.rareP) {
@@ -131,19 +131,19 @@ func (e *estimate) note(o Options) string {
 func (e *estimate) fill(m *Metric, low, high float64) {
 	d := e.adjusted
 	shown := func(x float64) traffic.Number {
-		if e.m.kind == KindRatio {
+		if e.m.Kind == KindRatio {
 			return traffic.Number(math.Exp(x))
 		}
 		return traffic.Number(x)
 	}
 	m.Effect, m.Low, m.High, m.Raw = shown(d.Value), shown(low), shown(high), shown(e.raw.Value)
 	m.MixEffect = shown(e.raw.Value - d.Value)
-	m.Margin = shown(e.m.margin)
-	if e.m.kind == KindRatio {
-		m.Margin = traffic.Number(math.Expm1(e.m.margin))
+	m.Margin = shown(e.m.Margin)
+	if e.m.Kind == KindRatio {
+		m.Margin = traffic.Number(math.Expm1(e.m.Margin))
 	}
 	m.DesignEffect = traffic.Number(d.Design)
-	m.marginScale, m.effectScale, m.lowScale, m.highScale = e.m.margin, d.Value, low, high
+	m.marginScale, m.effectScale, m.lowScale, m.highScale = e.m.Margin, d.Value, low, high
 	for g, arm := range []*ArmEstimate{&m.A, &m.B} {
 		raw := []stats.ArmMean{e.raw.A, e.raw.B}[g]
 		arm.Calls, arm.Clusters, arm.Missing = len(e.values[g]), raw.Clusters, e.total[g]-len(e.values[g])
@@ -151,10 +151,10 @@ func (e *estimate) fill(m *Metric, low, high float64) {
 		if len(e.values[g]) > 0 && raw.Clusters > 0 {
 			arm.Estimate = shown(raw.Mean)
 		}
-		if e.m.kind == KindRatio {
-			arm.Estimate *= traffic.Number(e.m.scale)
-			arm.P50 = shown(stats.Quantile(e.values[g], 0.5)) * traffic.Number(e.m.scale)
-			arm.P95 = shown(stats.Quantile(e.values[g], 0.95)) * traffic.Number(e.m.scale)
+		if e.m.Kind == KindRatio {
+			arm.Estimate *= traffic.Number(e.m.Scale)
+			arm.P50 = shown(stats.Quantile(e.values[g], 0.5)) * traffic.Number(e.m.Scale)
+			arm.P95 = shown(stats.Quantile(e.values[g], 0.95)) * traffic.Number(e.m.Scale)
 		}
 	}
 }
@@ -162,8 +162,8 @@ func (e *estimate) fill(m *Metric, low, high float64) {
 func (e *estimate) categoryResult(m *Metric, o Options, blocked bool) {
 	nan := traffic.Number(math.NaN())
 	m.Effect, m.Low, m.High, m.Raw, m.MixEffect, m.DesignEffect = traffic.Number(e.excess), nan, nan, nan, nan, nan
-	m.Margin = traffic.Number(e.m.margin)
-	m.marginScale, m.effectScale, m.lowScale, m.highScale = e.m.margin, e.excess, math.NaN(), math.NaN()
+	m.Margin = traffic.Number(e.m.Margin)
+	m.marginScale, m.effectScale, m.lowScale, m.highScale = e.m.Margin, e.excess, math.NaN(), math.NaN()
 	for g, arm := range []*ArmEstimate{&m.A, &m.B} {
 		arm.Estimate, arm.Calls, arm.Clusters, arm.Missing = nan, len(e.values[g]), e.category.Units[g], e.total[g]-len(e.values[g])
 	}
@@ -186,9 +186,9 @@ func (e *estimate) categoryResult(m *Metric, o Options, blocked bool) {
 		m.Verdict = NotComparable
 	case !e.usable():
 		m.Verdict = NotEnoughData
-	case float64(m.PAdjusted) <= o.Alpha && e.excess >= e.m.margin && o.Look == stats.LookOnce:
+	case float64(m.PAdjusted) <= o.Alpha && e.excess >= e.m.Margin && o.Look == stats.LookOnce:
 		m.Verdict = Changed
-	case float64(m.PAdjusted) <= o.Alpha && e.excess >= e.m.margin:
+	case float64(m.PAdjusted) <= o.Alpha && e.excess >= e.m.Margin:
 		m.Verdict, m.Note = Changed, "one-look test: it may change again with more data"
 	default:
 		m.Verdict = NoChange

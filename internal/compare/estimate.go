@@ -30,28 +30,28 @@ type estimate struct {
 
 // newEstimate works a metric out over the frame.
 func newEstimate(frame *traffic.Frame, m *metric) *estimate {
-	e := &estimate{m: m, rareP: math.NaN(), incomparable: versionGate(m.versions)}
-	if m.kind == KindCategory {
+	e := &estimate{m: m, rareP: math.NaN(), incomparable: versionGate(m.Versions)}
+	if m.Kind == KindCategory {
 		e.categories(frame)
 		return e
 	}
 	for i := range frame.Calls {
 		c := &frame.Calls[i]
 		e.total[c.Arm]++
-		if v, _ := m.value(c); stats.Finite(v) {
+		if v, _ := m.Value(c); stats.Finite(v) {
 			e.values[c.Arm] = append(e.values[c.Arm], v)
 		}
 	}
 	for g := range e.values {
 		slices.Sort(e.values[g])
 	}
-	e.raw = stats.Diff(frame.Sums(false, m.value), m.kind == KindBinary)
-	e.adjusted = stats.Diff(frame.Sums(true, m.value), m.kind == KindBinary)
-	if m.margin == 0 {
+	e.raw = stats.Diff(frame.Sums(false, m.Value), m.Kind == KindBinary)
+	e.adjusted = stats.Diff(frame.Sums(true, m.Value), m.Kind == KindBinary)
+	if m.Margin == 0 {
 		_, variance, _ := stats.MeanVariance(append(slices.Clone(e.values[0]), e.values[1]...))
-		m.margin = 0.1 * math.Sqrt(variance)
+		m.Margin = 0.1 * math.Sqrt(variance)
 	}
-	if m.kind == KindBinary {
+	if m.Kind == KindBinary {
 		e.rare(frame)
 	}
 	return e
@@ -135,7 +135,7 @@ func (e *estimate) rare(frame *traffic.Frame) {
 		return
 	}
 	a := frame.Assignment()
-	means := frame.Means(func(c *traffic.Call) float64 { v, _ := e.m.value(c); return v })
+	means := frame.Means(func(c *traffic.Call) float64 { v, _ := e.m.Value(c); return v })
 	e.rareP = stats.Permutation(a, []stats.Statistic{stats.NewMeanStatistic(means, a)}, 1999, stats.Random(frame.Seed, 2))[0]
 }
 
@@ -144,7 +144,7 @@ func (e *estimate) categories(frame *traffic.Frame) {
 	for i := range frame.Calls {
 		c := &frame.Calls[i]
 		e.total[c.Arm]++
-		if v := e.m.category(c); v != "" {
+		if v := e.m.Category(c); v != "" {
 			values[frame.UnitOf[i]] = append(values[frame.UnitOf[i]], v)
 			e.values[c.Arm] = append(e.values[c.Arm], 0)
 		}
@@ -157,7 +157,7 @@ func (e *estimate) categories(frame *traffic.Frame) {
 
 // usable says whether both arms have enough clusters for a verdict.
 func (e *estimate) usable() bool {
-	if e.m.kind == KindCategory {
+	if e.m.Kind == KindCategory {
 		return min(e.category.Units[0], e.category.Units[1]) >= stats.BurnIn
 	}
 	return e.adjusted.Strata > 0 && min(e.adjusted.A.Clusters, e.adjusted.B.Clusters) >= stats.BurnIn
@@ -172,7 +172,7 @@ func (e *estimate) horizon(o Options) float64 {
 
 // pValue is the p-value at this look.
 func (e *estimate) pValue(o Options) float64 {
-	if e.m.kind == KindCategory {
+	if e.m.Kind == KindCategory {
 		return e.categoryP
 	}
 	if !e.usable() {
@@ -185,7 +185,7 @@ func (e *estimate) pValue(o Options) float64 {
 		return 1
 	}
 	d, se := e.adjusted, e.adjusted.SE
-	if e.m.kind == KindBinary {
+	if e.m.Kind == KindBinary {
 		se = d.NullSE
 	}
 	switch {
@@ -202,13 +202,13 @@ func (e *estimate) pValue(o Options) float64 {
 func (e *estimate) interval(alpha float64, o Options) (low, high float64) {
 	d := e.adjusted
 	k := stats.Multiplier(o.Look, alpha, d.DF, d.EffectiveClusters(), e.horizon(o))
-	if e.m.kind == KindBinary {
+	if e.m.Kind == KindBinary {
 		return stats.Newcombe(clamp(d.A.Mean), d.A.Effective, clamp(d.B.Mean), d.B.Effective, k)
 	}
-	if width := e.m.high - e.m.low; d.SE == 0 && width > 0 {
+	if width := e.m.High - e.m.Low; d.SE == 0 && width > 0 {
 		// Without any variation the variance says nothing; as a share of its
 		// range a bounded score varies no more than a binary one.
-		low, high = stats.Newcombe(clamp((d.A.Mean-e.m.low)/width), d.A.Effective, clamp((d.B.Mean-e.m.low)/width), d.B.Effective, k)
+		low, high = stats.Newcombe(clamp((d.A.Mean-e.m.Low)/width), d.A.Effective, clamp((d.B.Mean-e.m.Low)/width), d.B.Effective, k)
 		return low * width, high * width
 	}
 	return d.Value - k*d.SE, d.Value + k*d.SE
@@ -220,12 +220,12 @@ func clamp(p float64) float64 { return max(0, min(1, p)) }
 // margin's size, or show that there is none.
 func (e *estimate) moreClusters(alpha float64, o Options) int {
 	d := e.adjusted
-	if e.m.kind == KindCategory || e.m.margin == 0 || d.A.Clusters == 0 || d.B.Clusters == 0 {
+	if e.m.Kind == KindCategory || e.m.Margin == 0 || d.A.Clusters == 0 || d.B.Clusters == 0 {
 		return 0
 	}
 	size := stats.SampleSize{VarianceA: d.A.Variance, VarianceB: d.B.Variance, Ratio: float64(d.A.Clusters) / float64(d.B.Clusters),
-		Effect: e.m.margin, Quantile: plannedQuantile(alpha, o)}
-	if e.m.kind == KindBinary {
+		Effect: e.m.Margin, Quantile: plannedQuantile(alpha, o)}
+	if e.m.Kind == KindBinary {
 		// A share of exactly 0 or 1 has no variance yet.
 		for _, v := range []*float64{&size.VarianceA, &size.VarianceB} {
 			*v = max(*v, 0.01)

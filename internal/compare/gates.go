@@ -142,7 +142,7 @@ func (r *Report) identityWarnings(frame *traffic.Frame) {
 				counts[frame.Calls[i].Arm][v]++
 			}
 		}
-		a, b := byCount(counts[0]), byCount(counts[1])
+		a, b := traffic.ByCount(counts[0]), traffic.ByCount(counts[1])
 		if len(a) == 0 || len(b) == 0 || len(a) == 1 && len(b) == 1 && a[0] == b[0] {
 			continue
 		}
@@ -187,13 +187,13 @@ func (r *Report) missingness(estimates []*estimate) {
 			have[g] = len(e.values[g])
 			lack[g] = e.total[g] - have[g]
 		}
-		conditional := e.m.name == "tool_call_accuracy" || slices.Contains(covered, strings.TrimPrefix(e.m.name, "score:"))
-		if !e.m.decides || conditional || e.m.weighted {
+		conditional := e.m.Name == "tool_call_accuracy" || slices.Contains(traffic.Covered, strings.TrimPrefix(e.m.Name, "score:"))
+		if !e.m.decides || conditional || e.m.Weighted {
 			continue
 		}
 		h := stats.ChiSquareHomogeneity([]float64{float64(have[0]), float64(lack[0])}, []float64{float64(have[1]), float64(lack[1])})
 		if h.P < gateLevel {
-			r.gate("missing values", GateWarns, fmt.Sprintf("%s is missing on %.1f%% of %s's and %.1f%% of %s's calls", e.m.name,
+			r.gate("missing values", GateWarns, fmt.Sprintf("%s is missing on %.1f%% of %s's and %.1f%% of %s's calls", e.m.Name,
 				share(lack[0], e.total[0]), r.VersionA, share(lack[1], e.total[1]), r.VersionB))
 		}
 	}

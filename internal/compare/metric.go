@@ -14,18 +14,14 @@ import (
 )
 
 // Kind says how a metric is estimated.
-type Kind string
+type Kind = traffic.Kind
 
 // Kinds of metrics.
 const (
-	// KindBinary is a share of calls: difference in points, score interval.
-	KindBinary Kind = "binary"
-	// KindMean is a bounded or unbounded mean: difference of means.
-	KindMean Kind = "mean"
-	// KindRatio is heavy-tailed and positive: ratio of geometric means.
-	KindRatio Kind = "ratio"
-	// KindCategory has no order: distance of the shares.
-	KindCategory Kind = "category"
+	KindBinary   = traffic.KindBinary
+	KindMean     = traffic.KindMean
+	KindRatio    = traffic.KindRatio
+	KindCategory = traffic.KindCategory
 )
 
 // Directions of a metric.
@@ -37,105 +33,15 @@ const (
 
 // metric is one thing to compare.
 type metric struct {
-	name, unit string
-	kind       Kind
-	direction  string
-	// margin is what matters: a difference, or ln of a ratio for KindRatio.
-	margin float64
-	// value is the call's value (NaN for none; the logarithm for KindRatio)
-	// and weight, the inverse of the probability with which it was sampled.
-	value func(*traffic.Call) (value, weight float64)
-	// category is the value of a KindCategory metric; empty for none.
-	category func(*traffic.Call) string
-	// scale turns a raw value into the printed unit.
-	scale float64
-	// low and high are the range of a score, NaN when open.
-	low, high float64
-	decides   bool
-	// versions are the evaluator's versions per arm.
-	versions [2][]string
-	// weighted says that calls have unequal weights.
-	weighted bool
+	traffic.Metric
+	decides bool
 }
 
-func plain(f func(*traffic.Call) float64) func(*traffic.Call) (float64, float64) {
-	return func(c *traffic.Call) (float64, float64) { return f(c), 1 }
-}
-
-func logOf(f func(*traffic.Call) float64) func(*traffic.Call) (float64, float64) {
-	return func(c *traffic.Call) (float64, float64) {
-		if v := f(c); v > 0 {
-			return math.Log(v), 1
-		}
-		return math.NaN(), 1
-	}
-}
-
-// unfailed leaves out calls that failed: an early error is no fast answer.
-func unfailed(f func(*traffic.Call) float64) func(*traffic.Call) float64 {
-	return func(c *traffic.Call) float64 {
-		if c.Failed {
-			return math.NaN()
-		}
-		return f(c)
-	}
-}
-
-func failed(c *traffic.Call) float64 {
-	if c.Failed {
-		return 1
-	}
-	return 0
-}
-
-const (
-	marginPoints = 0.05
-	marginCost   = 0.05
-	marginRatio  = 0.10
-)
-
-// builtIn are the metrics of every call.
-func builtIn(toolScores bool) []metric {
-	ratio := func(name, unit, direction string, scale, margin float64, f func(*traffic.Call) float64) metric {
-		return metric{name: name, unit: unit, kind: KindRatio, direction: direction, margin: math.Log1p(margin), value: logOf(f), scale: scale}
-	}
-	return []metric{
-		{name: "tool_call_accuracy", kind: KindBinary, direction: higher, margin: marginPoints, value: func(c *traffic.Call) (float64, float64) {
-			v, p := c.ToolAccuracy(toolScores)
-			return v, 1 / p
-		}},
-		{name: "error_rate", kind: KindBinary, direction: lower, margin: marginPoints, value: plain(failed)},
-		ratio("latency", "ms", lower, 1e-6, marginRatio, unfailed(func(c *traffic.Call) float64 { return c.DurationNS })),
-		ratio("time_to_first_token", "ms", lower, 1e-6, marginRatio, unfailed(func(c *traffic.Call) float64 { return c.TimeToFirstTokenNS })),
-		ratio("input_tokens", "tokens", neutral, 1, marginRatio, func(c *traffic.Call) float64 { return c.InputTokens }),
-		ratio("output_tokens", "tokens", neutral, 1, marginRatio, unfailed(func(c *traffic.Call) float64 { return c.OutputTokens })),
-		ratio("cost", "USD", lower, 1, marginCost, func(c *traffic.Call) float64 { return c.CostUSD }),
-		ratio("output_length", "characters", neutral, 1, marginRatio, unfailed(func(c *traffic.Call) float64 { return c.OutputStyle.Chars })),
-		{name: "refusal_rate", kind: KindBinary, direction: lower, margin: marginPoints, value: plain(func(c *traffic.Call) float64 { return c.Refused })},
-		{name: "finish_reason", kind: KindCategory, direction: neutral, margin: 0.05, category: func(c *traffic.Call) string { return c.FinishReason }},
-	}
-}
-
-// covered are scores that say what a built-in metric says.
-var covered = []string{"tool_args_schema", "tool_known", "tool_call_loop", "latency_ms", "cost_usd", "input_tokens", "output_tokens",
-	"length_chars", "finish_reason", "refusal", "error"}
-
-// chooseMetrics lists what can be compared: built-in metrics that some call has,
-// then one per score name; and marks those that decide.
+// chooseMetrics lists what can be compared and marks what decides.
 func chooseMetrics(frame *traffic.Frame, o Options) ([]metric, error) {
-	scores := scoreMetrics(frame)
-	toolScores := false
-	for _, m := range scores {
-		toolScores = toolScores || slices.Contains(traffic.ToolEvaluators, strings.TrimPrefix(m.name, "score:"))
-	}
 	var metrics []metric
-	for _, m := range append(builtIn(toolScores), scores...) {
-		if m.name == "tool_call_accuracy" {
-			m.versions = toolVersionsOf(scores)
-		}
-		if m.present(frame) {
-			metrics = append(metrics, m)
-		}
+	for _, m := range traffic.Metrics(frame) {
+		metrics = append(metrics, metric{Metric: m})
 	}
 	for name, margin := range o.Margins {
 		if err := setMargin(metrics, name, margin); err != nil {
@@ -145,24 +51,9 @@ func chooseMetrics(frame *traffic.Frame, o Options) ([]metric, error) {
 	return metrics, markDecisions(metrics, o.Metrics)
 }
 
-func (m *metric) present(frame *traffic.Frame) bool {
-	for i := range frame.Calls {
-		if m.category != nil {
-			if m.category(&frame.Calls[i]) != "" {
-				return true
-			}
-			continue
-		}
-		if v, _ := m.value(&frame.Calls[i]); !math.IsNaN(v) {
-			return true
-		}
-	}
-	return false
-}
-
 func find(metrics []metric, name string) *metric {
 	for i := range metrics {
-		if metrics[i].name == name || metrics[i].name == "score:"+name {
+		if metrics[i].Name == name || metrics[i].Name == "score:"+name {
 			return &metrics[i]
 		}
 	}
@@ -177,9 +68,9 @@ func setMargin(metrics []metric, name string, margin float64) error {
 	if !(margin > 0) || math.IsInf(margin, 0) {
 		return fmt.Errorf("%w: margin of %s must be above 0", ErrOptions, name)
 	}
-	m.margin = margin
-	if m.kind == KindRatio {
-		m.margin = math.Log1p(margin)
+	m.Margin = margin
+	if m.Kind == KindRatio {
+		m.Margin = math.Log1p(margin)
 	}
 	return nil
 }
@@ -187,7 +78,7 @@ func setMargin(metrics []metric, name string, margin float64) error {
 func missingMetric(metrics []metric, name string) error {
 	var names []string
 	for _, m := range metrics {
-		names = append(names, m.name)
+		names = append(names, m.Name)
 	}
 	return fmt.Errorf("%w %q in these calls; there are %s", errNoMetric, name, strings.Join(names, ", "))
 }
@@ -208,15 +99,15 @@ func markDecisions(metrics []metric, asked []string) error {
 	}
 	left := maxDecision
 	for i := range metrics {
-		if slices.Contains([]string{"tool_call_accuracy", "error_rate", "latency"}, metrics[i].name) {
+		if slices.Contains([]string{"tool_call_accuracy", "error_rate", "latency"}, metrics[i].Name) {
 			metrics[i].decides = true
 			left--
 		}
 	}
 	left = min(left, 2)
 	for i := range metrics {
-		name, isScore := strings.CutPrefix(metrics[i].name, "score:")
-		if left > 0 && isScore && metrics[i].direction != neutral && metrics[i].kind != KindCategory && !slices.Contains(covered, name) {
+		name, isScore := strings.CutPrefix(metrics[i].Name, "score:")
+		if left > 0 && isScore && metrics[i].Direction != neutral && metrics[i].Kind != KindCategory && !slices.Contains(traffic.Covered, name) {
 			metrics[i].decides = true
 			left--
 		}

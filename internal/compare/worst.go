@@ -59,14 +59,14 @@ func newBadness(frame *traffic.Frame, metrics []metric) []badness {
 	var scales []badness
 	for i := range metrics {
 		m := &metrics[i]
-		if !m.decides || m.kind == KindCategory || m.direction == neutral {
+		if !m.decides || m.Kind == KindCategory || m.Direction == neutral {
 			continue
 		}
 		b := badness{m: m}
-		if m.kind == KindRatio || math.IsNaN(m.low) || math.IsNaN(m.high) {
+		if m.Kind == KindRatio || math.IsNaN(m.Low) || math.IsNaN(m.High) {
 			var values []float64
 			for j := range frame.Calls {
-				if v, _ := m.value(&frame.Calls[j]); stats.Finite(v) {
+				if v, _ := m.Value(&frame.Calls[j]); stats.Finite(v) {
 					values = append(values, v)
 				}
 			}
@@ -80,38 +80,38 @@ func newBadness(frame *traffic.Frame, metrics []metric) []badness {
 }
 
 func (b badness) of(c *traffic.Call) (float64, string) {
-	v, _ := b.m.value(c)
+	v, _ := b.m.Value(c)
 	if !stats.Finite(v) {
 		return 0, ""
 	}
 	sign := 1.0
-	if b.m.direction == higher {
+	if b.m.Direction == higher {
 		sign = -1
 	}
 	switch {
-	case b.m.name == "tool_call_accuracy" && v == 0:
+	case b.m.Name == "tool_call_accuracy" && v == 0:
 		return 2, "wrong tool call: " + toolFault(c)
-	case b.m.kind == KindBinary:
+	case b.m.Kind == KindBinary:
 		bad := v
-		if b.m.direction == higher {
+		if b.m.Direction == higher {
 			bad = 1 - v
 		}
-		if bad > 0 && b.m.name == "error_rate" {
+		if bad > 0 && b.m.Name == "error_rate" {
 			return bad, "failed: " + c.ErrorType
 		}
-		return bad, b.m.name + " failed"
-	case b.sd == 0 && b.m.high > b.m.low:
-		bad := (v - b.m.low) / (b.m.high - b.m.low)
-		if b.m.direction == higher {
+		return bad, b.m.Name + " failed"
+	case b.sd == 0 && b.m.High > b.m.Low:
+		bad := (v - b.m.Low) / (b.m.High - b.m.Low)
+		if b.m.Direction == higher {
 			bad = 1 - bad
 		}
-		return clamp(bad), fmt.Sprintf("%s %.3g", b.m.name, v)
+		return clamp(bad), fmt.Sprintf("%s %.3g", b.m.Name, v)
 	case b.sd > 0:
 		if z := sign * (v - b.median) / b.sd; z > 2 {
-			if b.m.kind == KindRatio {
-				return min(0.5, z/8), fmt.Sprintf("%s %.4g %s", b.m.name, math.Exp(v)*b.m.scale, b.m.unit)
+			if b.m.Kind == KindRatio {
+				return min(0.5, z/8), fmt.Sprintf("%s %.4g %s", b.m.Name, math.Exp(v)*b.m.Scale, b.m.Unit)
 			}
-			return min(0.5, z/8), fmt.Sprintf("%s %.3g", b.m.name, v)
+			return min(0.5, z/8), fmt.Sprintf("%s %.3g", b.m.Name, v)
 		}
 	}
 	return 0, ""

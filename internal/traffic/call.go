@@ -67,6 +67,12 @@ type Call struct {
 type Identity struct {
 	Provider, RequestModel, ResponseModel, Fingerprint string
 	Service, ParamsHash, ToolsetHash, PromptHash       string
+	// Params are the request parameters as JSON text.
+	Params string
+	// ServiceVersion is the application's release, SDK the instrumentation
+	// library with its version, Server the host that was called, DataSource
+	// what was retrieved from.
+	ServiceVersion, SDK, Server, DataSource string
 	// Tools maps each offered tool to its version.
 	Tools map[string]string
 }

@@ -10,6 +10,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/stats"
@@ -73,7 +75,8 @@ func (s *source) calls(ctx context.Context, where string, args []any, keys []str
 		%s, %s, %s, coalesce(strlen(system_instructions), 0), coalesce(strlen(input_messages), 0), coalesce(strlen(%s), 0),
 		coalesce(provider, ''), coalesce(request_model, ''), coalesce(response_model, ''), coalesce(system_fingerprint, ''),
 		coalesce(service_name, ''), coalesce(params_hash, ''), coalesce(toolset_hash, ''), coalesce(prompt_hash, ''),
-		coalesce(array_to_string(tool_versions, chr(31)), '')
+		coalesce(array_to_string(tool_versions, chr(31)), ''), coalesce(params, ''), coalesce(resource, ''), coalesce(scope, ''),
+		coalesce(attributes['server.address'], ''), coalesce(attributes['gen_ai.data_source.id'], '')
 		FROM spans WHERE %s ORDER BY start_time, trace_id, span_id`,
 		keyColumns, clusterSQL, long("system_instructions"), long("input_messages"), long("output_messages"),
 		s.column("tool_definitions", "VARCHAR"), where)
@@ -98,23 +101,50 @@ func (s *source) calls(ctx context.Context, where string, args []any, keys []str
 }
 
 // reader turns rows into calls.
-type reader struct{ refusal *evaluator.Evaluator }
+type reader struct {
+	refusal *evaluator.Evaluator
+	// shared keeps one copy of the texts that many calls share.
+	shared map[string]string
+}
 
 func newReader() (*reader, error) {
 	refusal, err := evaluator.New("refusal", nil)
-	return &reader{refusal}, err
+	return &reader{refusal, map[string]string{}}, err
+}
+
+// maxShared bounds the copies that are kept.
+const maxShared = 10000
+
+func (r *reader) share(text string) string {
+	if kept, ok := r.shared[text]; ok {
+		return kept
+	}
+	if len(r.shared) < maxShared {
+		r.shared[text] = text
+	}
+	return text
+}
+
+// libraryOf names an instrumentation scope with its version.
+func libraryOf(scope string) string {
+	name, version := gjson.Get(scope, "name").Str, gjson.Get(scope, "version").Str
+	if version == "" {
+		return name
+	}
+	return name + " " + version
 }
 
 func (r *reader) read(rows *sql.Rows) (Call, error) {
 	var c Call
-	var keys, cluster, status, tools, versions string
+	var keys, cluster, status, tools, versions, resource, scope string
 	var version, system, input, output sql.NullString
 	var duration, first, cost, inputTokens, outputTokens sql.NullFloat64
 	err := rows.Scan(&keys, &c.TraceID, &c.SpanID, &cluster, &version, &c.Start, &duration, &first, &cost, &inputTokens, &outputTokens,
 		&status, &c.ErrorType, &c.FinishReason, &tools, &system, &input, &output,
 		&c.VisibleInput[0], &c.VisibleInput[1], &c.VisibleInput[2],
 		&c.Identity.Provider, &c.Identity.RequestModel, &c.Identity.ResponseModel, &c.Identity.Fingerprint,
-		&c.Identity.Service, &c.Identity.ParamsHash, &c.Identity.ToolsetHash, &c.Identity.PromptHash, &versions)
+		&c.Identity.Service, &c.Identity.ParamsHash, &c.Identity.ToolsetHash, &c.Identity.PromptHash, &versions,
+		&c.Identity.Params, &resource, &scope, &c.Identity.Server, &c.Identity.DataSource)
 	if err != nil {
 		return c, err
 	}
@@ -129,6 +159,9 @@ func (r *reader) read(rows *sql.Rows) (Call, error) {
 		c.Tools = strings.Split(tools, separator)
 	}
 	c.Identity.Tools = toolVersions(versions)
+	c.Identity.Params = r.share(c.Identity.Params)
+	c.Identity.ServiceVersion = r.share(gjson.Get(resource, `attributes.service\.version`).Str)
+	c.Identity.SDK = r.share(libraryOf(scope))
 	r.texts(&c, system.String, input.String, output.String)
 	return c, nil
 }

@@ -1,7 +1,7 @@
 // Copyright The Spanloop Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package compare
+package traffic
 
 import (
 	"math"
@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spanloop/spanloop/internal/evaluator"
-	"github.com/spanloop/spanloop/internal/traffic"
 )
 
 // margins of scores, as shares of their range.
@@ -29,7 +28,7 @@ type scoreSeen struct {
 
 // scoreMetrics makes one metric of every score name, judges and people first,
 // then by name.
-func scoreMetrics(frame *traffic.Frame) []metric {
+func scoreMetrics(frame *Frame) []Metric {
 	seen := map[string]*scoreSeen{}
 	for i := range frame.Calls {
 		c := &frame.Calls[i]
@@ -58,14 +57,14 @@ func scoreMetrics(frame *traffic.Frame) []metric {
 		}
 		return strings.Compare(a, b)
 	})
-	var metrics []metric
+	var metrics []Metric
 	for _, name := range names {
 		metrics = append(metrics, seen[name].metric(name))
 	}
 	return metrics
 }
 
-func (s *scoreSeen) add(score traffic.Score, arm int) {
+func (s *scoreSeen) add(score Score, arm int) {
 	s.kind = score.Kind
 	if score.Direction != "" {
 		s.direction = score.Direction
@@ -86,13 +85,13 @@ func (s *scoreSeen) add(score traffic.Score, arm int) {
 	}
 }
 
-func (s *scoreSeen) metric(name string) metric {
-	m := metric{name: "score:" + name, kind: KindMean, direction: s.direction, low: s.low, high: s.high, weighted: s.weighted,
-		versions: [2][]string{byCount(s.versions[0]), byCount(s.versions[1])}}
-	if m.direction == "" {
-		m.direction = neutral
+func (s *scoreSeen) metric(name string) Metric {
+	m := Metric{Name: "score:" + name, Kind: KindMean, Direction: s.direction, Low: s.low, High: s.high, Weighted: s.weighted,
+		Versions: [2][]string{ByCount(s.versions[0]), ByCount(s.versions[1])}}
+	if m.Direction == "" {
+		m.Direction = neutral
 	}
-	m.value = func(c *traffic.Call) (float64, float64) {
+	m.Value = func(c *Call) (float64, float64) {
 		score, ok := c.Scores[name]
 		if !ok {
 			return math.NaN(), 1
@@ -101,23 +100,23 @@ func (s *scoreSeen) metric(name string) metric {
 	}
 	switch {
 	case !s.numeric:
-		m.kind, m.margin = KindCategory, 0.05
-		m.category = func(c *traffic.Call) string { return c.Scores[name].Label }
-		m.direction = neutral
+		m.Kind, m.Margin = KindCategory, 0.05
+		m.Category = func(c *Call) string { return c.Scores[name].Label }
+		m.Direction = neutral
 	case s.binary:
-		m.kind, m.margin, m.low, m.high = KindBinary, marginPoints, 0, 1
+		m.Kind, m.Margin, m.Low, m.High = KindBinary, marginPoints, 0, 1
 	case !math.IsNaN(s.low) && !math.IsNaN(s.high) && s.high > s.low:
-		m.margin = marginScore * (s.high - s.low)
+		m.Margin = marginScore * (s.high - s.low)
 		if s.kind == evaluator.KindJudge {
-			m.margin = marginJudge * (s.high - s.low)
+			m.Margin = marginJudge * (s.high - s.low)
 		}
 	}
 	// An unbounded score gets its margin from the data: see newEstimate.
 	return m
 }
 
-// byCount lists versions, the most frequent first.
-func byCount(counts map[string]int) []string {
+// ByCount lists names, the most frequent first.
+func ByCount(counts map[string]int) []string {
 	names := make([]string, 0, len(counts))
 	for name := range counts {
 		names = append(names, name)
@@ -132,14 +131,14 @@ func byCount(counts map[string]int) []string {
 }
 
 // toolVersionsOf joins the versions of the evaluators behind tool-call accuracy.
-func toolVersionsOf(scores []metric) (versions [2][]string) {
+func toolVersionsOf(scores []Metric) (versions [2][]string) {
 	for _, m := range scores {
-		name := strings.TrimPrefix(m.name, "score:")
-		if !slices.Contains(traffic.ToolEvaluators, name) {
+		name := strings.TrimPrefix(m.Name, "score:")
+		if !slices.Contains(ToolEvaluators, name) {
 			continue
 		}
 		for g := range versions {
-			for _, v := range m.versions[g] {
+			for _, v := range m.Versions[g] {
 				versions[g] = append(versions[g], name+" "+v)
 			}
 		}
