@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -21,6 +23,8 @@ type contentRow struct {
 	at                           int64
 	id                           string
 	system, input, output, tools string
+	calls                        []genai.ToolCall
+	chars                        int
 }
 
 // WriteLogs writes the score events and the content events of a batch; other
@@ -47,10 +51,27 @@ func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
 	if err == nil {
 		err = p.commit()
 	}
+	if err == nil && p.result.Content > 0 {
+		err = w.joinContent()
+	}
 	if err != nil {
 		return p.result, fmt.Errorf("dataset %q: %w", w.storage.root, err)
 	}
 	return p.result, nil
+}
+
+// joinContent makes views.sql join the content table once there is one.
+func (w *Writer) joinContent() error {
+	w.viewsMutex.Lock()
+	defer w.viewsMutex.Unlock()
+	if w.contentJoined {
+		return nil
+	}
+	if err := w.writeViews(); err != nil {
+		return err
+	}
+	w.contentJoined = true
+	return nil
 }
 
 // sortEvent files one event. An event without a span id can be joined by the
@@ -79,13 +100,17 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, contents 
 	c := event.Call
 	row := contentRow{
 		traceID: traceID, spanID: spanID, at: at,
-		system: c.System.JSON(), input: c.Input.JSON(), output: c.Output.JSON(), tools: c.Tools.JSON(),
+		system: clean(c.System.JSON()), input: clean(c.Input.JSON()), output: clean(c.Output.JSON()), tools: clean(c.Tools.JSON()),
+		calls: c.ToolCalls(), chars: utf8.RuneCountInString(c.OutputText()),
 	}
 	row.id = digest([]byte(traceID + spanID + strconv.FormatInt(at, 10) + row.system + row.input + row.output + row.tools))[:32]
 	part := partition{name: Unresolved, version: NoVersion, day: dayOf(at)}
 	contents[part] = append(contents[part], row)
 	p.result.Content++
 }
+
+// clean replaces what is no UTF-8, which no reader of Parquet accepts.
+func clean(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
 
 func (p *push) writeContents(contents map[partition][]contentRow) error {
 	for _, part := range sortedParts(contents) {
@@ -95,7 +120,7 @@ func (p *push) writeContents(contents map[partition][]contentRow) error {
 		}
 		rows := contents[part]
 		for i := range rows {
-			if err := writeContent(enc, part, &rows[i]); err != nil {
+			if err := writeContent(enc, part, &rows[i], i); err != nil {
 				return err
 			}
 		}
@@ -110,15 +135,18 @@ func (p *push) writeContents(contents map[partition][]contentRow) error {
 	return nil
 }
 
-func writeContent(enc *arrowEncoder, part partition, r *contentRow) error {
+func writeContent(enc *arrowEncoder, part partition, r *contentRow, position int) error {
 	enc.leaf("date").int(part.day)
 	enc.leaf("trace_id").text(r.traceID)
 	enc.leaf("span_id").text(r.spanID)
 	enc.leaf("time_unix_nano").long(r.at)
+	enc.leaf("position").int(clampInt32(position))
 	enc.leaf("event_id").text(r.id)
 	enc.leaf("system_instructions").optional(r.system)
 	enc.leaf("input_messages").optional(r.input)
 	enc.leaf("output_messages").optional(r.output)
 	enc.leaf("tool_definitions").optional(r.tools)
+	writeCalls(enc.leaf(callIDs), enc.leaf(callNames), enc.leaf(callArguments), r.calls, clean)
+	enc.leaf("output_chars").int(clampInt32(r.chars))
 	return enc.endRow(len(r.system) + len(r.input) + len(r.output) + len(r.tools))
 }

@@ -208,11 +208,14 @@ var contentColumns = []column{
 	{"trace_id", stringType, true, plain, ColumnDoc{Meaning: "trace id, lower-case hex"}},
 	{"span_id", stringType, true, bloom, ColumnDoc{Meaning: "span id, lower-case hex"}},
 	{"time_unix_nano", int64Type, true, delta, ColumnDoc{Unit: "ns since 1970", Meaning: "time of the event"}},
+	{"position", int32Type, true, plain, ColumnDoc{Meaning: "order among the events of one request, for those of one time"}},
 	{"event_id", stringType, true, plain, ColumnDoc{Meaning: "hash of the event, for deduplication"}},
 	{"system_instructions", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "as in spans"}},
 	{"input_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "as in spans"}},
 	{"output_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "as in spans"}},
 	{"tool_definitions", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "as in spans"}},
+	{"tool_calls", callList, true, plain, ColumnDoc{Meaning: "as in spans"}},
+	{"output_chars", int32Type, true, plain, ColumnDoc{Unit: "characters", Meaning: "as in spans"}},
 }
 
 // columnsOf returns the columns of a table.

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
 )
 
@@ -167,17 +168,8 @@ func (t *spanTable) writeContent(r *spanRow) int {
 	t.optional("input_messages", r.input)
 	t.optional("output_messages", r.output)
 	t.optional("tool_definitions", r.tools)
-	ids, names, arguments := t.leaves["tool_calls.list.element.id"], t.leaves["tool_calls.list.element.name"], t.leaves["tool_calls.list.element.arguments"]
-	if len(r.calls) == 0 {
-		ids.null()
-		names.null()
-		arguments.null()
-	}
-	for i, call := range r.calls {
-		t.structItem(ids, i, call.ID)
-		t.structItem(names, i, call.Name)
-		t.structItem(arguments, i, call.Arguments)
-	}
+	ids, names, arguments := t.leaves[callIDs], t.leaves[callNames], t.leaves[callArguments]
+	writeCalls(ids, names, arguments, r.calls, t.clean)
 	t.optional("tool_name", r.toolName())
 	t.optional("tool_version", r.identity.ToolVersion)
 	t.leaves["input_chars"].int(clampInt32(len(r.input) + len(r.system)))
@@ -187,7 +179,26 @@ func (t *spanTable) writeContent(r *spanRow) int {
 	return len(r.system) + len(r.input) + len(r.output) + len(r.tools)
 }
 
-func (t *spanTable) structItem(l *leaf, i int, s string) { l.item(i, t.clean(s)) }
+// The leaves of tool_calls.
+const (
+	callIDs       = "tool_calls.list.element.id"
+	callNames     = "tool_calls.list.element.name"
+	callArguments = "tool_calls.list.element.arguments"
+)
+
+// writeCalls writes a row's tool calls.
+func writeCalls(ids, names, arguments *leaf, calls []genai.ToolCall, clean func(string) string) {
+	if len(calls) == 0 {
+		ids.null()
+		names.null()
+		arguments.null()
+	}
+	for i, call := range calls {
+		ids.item(i, clean(call.ID))
+		names.item(i, clean(call.Name))
+		arguments.item(i, clean(call.Arguments))
+	}
+}
 
 func clampInt32(n int) int32 { return int32(min(n, 1<<31-1)) }
 

@@ -84,7 +84,7 @@ func ViewsSQL(path string) (string, error) {
 	for _, table := range Tables {
 		b.WriteString(sourceView(table, GlobLiteral(filepath.ToSlash(root))+"/", hasFiles(filepath.Join(root, table))))
 	}
-	b.WriteString(viewStatements)
+	b.WriteString(viewStatements(hasFiles(filepath.Join(root, TableContent))))
 	return b.String(), nil
 }
 
@@ -95,14 +95,16 @@ var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z
 func GlobLiteral(path string) string { return globSigns.Replace(path) }
 
 // viewsFile is views.sql: the same for the folder in which DuckDB is started.
-func viewsFile() string {
+func viewsFile(content bool) string {
 	var b strings.Builder
 	b.WriteString("-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder:\n--   duckdb -init views.sql\n" +
 		"-- A table that has no files yet makes its statements fail; the others work.\n\n")
 	for _, table := range Tables {
-		b.WriteString(sourceView(table, "", true))
+		if table != TableContent || content {
+			b.WriteString(sourceView(table, "", true))
+		}
 	}
-	b.WriteString(viewStatements)
+	b.WriteString(viewStatements(content))
 	return b.String()
 }
 
@@ -139,17 +141,61 @@ func sourceView(table, prefix string, files bool) string {
 }
 
 // viewStatements define the views over the files. A span or score that a retry
-// wrote twice counts once. Identity that only another span of the trace knows is
-// filled in where the row has none.
-const viewStatements = `
-CREATE OR REPLACE VIEW spans AS
+// wrote twice counts once. Content of a call that arrived in log events stands
+// in its span's row where the span itself has none.
+func viewStatements(content bool) string {
+	spans := strings.Replace(spansView, "VIEW stored_spans", "VIEW spans", 1)
+	if content {
+		spans = spansView + contentViews
+	}
+	return spans + otherViews
+}
+
+const spansView = `
+CREATE OR REPLACE VIEW stored_spans AS
 SELECT * EXCLUDE (row_number_) REPLACE (
   nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
   nullif(prompt_version, '__none__') AS prompt_version,
   CAST(start_time AT TIME ZONE 'UTC' AS TIMESTAMP) AS start_time)
 FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano) AS row_number_ FROM spans_files)
 WHERE row_number_ = 1;
+`
 
+// contentViews join the events of each span, several of one message or one of
+// a whole call, in the order in which they were made.
+const contentViews = `
+CREATE OR REPLACE VIEW content AS
+SELECT trace_id, span_id,
+  first(system_instructions ORDER BY time_unix_nano, position) FILTER (system_instructions IS NOT NULL) AS system_instructions,
+  CASE WHEN count(input_messages) = 1 THEN any_value(input_messages)
+    ELSE '[' || string_agg(substr(input_messages, 2, length(input_messages) - 2), ',' ORDER BY time_unix_nano, position)
+      FILTER (input_messages LIKE '[%]') || ']' END AS input_messages,
+  CASE WHEN count(output_messages) = 1 THEN any_value(output_messages)
+    ELSE '[' || string_agg(substr(output_messages, 2, length(output_messages) - 2), ',' ORDER BY time_unix_nano, position)
+      FILTER (output_messages LIKE '[%]') || ']' END AS output_messages,
+  first(tool_definitions ORDER BY time_unix_nano, position) FILTER (tool_definitions IS NOT NULL) AS tool_definitions,
+  flatten(list(tool_calls ORDER BY time_unix_nano, position)) AS tool_calls,
+  CAST(sum(output_chars) AS INTEGER) AS output_chars
+FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, event_id ORDER BY time_unix_nano) AS row_number_ FROM content_files)
+WHERE row_number_ = 1
+GROUP BY trace_id, span_id;
+
+CREATE OR REPLACE VIEW spans AS
+SELECT s.* REPLACE (
+  coalesce(s.system_instructions, c.system_instructions) AS system_instructions,
+  coalesce(s.input_messages, c.input_messages) AS input_messages,
+  coalesce(s.output_messages, c.output_messages) AS output_messages,
+  coalesce(s.tool_definitions, c.tool_definitions) AS tool_definitions,
+  CASE WHEN s.output_messages IS NULL AND c.output_messages IS NOT NULL THEN c.tool_calls ELSE s.tool_calls END AS tool_calls,
+  CASE WHEN s.output_messages IS NULL AND c.output_messages IS NOT NULL THEN CAST(len(c.tool_calls) AS INTEGER) ELSE s.tool_call_count END AS tool_call_count,
+  CASE WHEN s.output_messages IS NULL AND c.output_messages IS NOT NULL THEN c.output_chars ELSE s.output_chars END AS output_chars,
+  CASE WHEN s.input_messages IS NULL AND c.input_messages IS NOT NULL
+    THEN CAST(strlen(c.input_messages) + coalesce(strlen(coalesce(s.system_instructions, c.system_instructions)), 0) AS INTEGER)
+    ELSE s.input_chars END AS input_chars)
+FROM stored_spans s LEFT JOIN content c ON s.trace_id = c.trace_id AND s.span_id = c.span_id;
+`
+
+const otherViews = `
 CREATE OR REPLACE VIEW scores AS
 SELECT * EXCLUDE (row_number_) REPLACE (
   nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,

@@ -45,6 +45,9 @@ type Writer struct {
 	options WriterOptions
 	known   known
 	tables  sync.Pool
+
+	viewsMutex    sync.Mutex
+	contentJoined bool
 }
 
 // tables are the encoders that one write needs, reused.
@@ -101,7 +104,7 @@ func NewWriter(path string, options WriterOptions) (*Writer, error) {
 // writeViews writes views.sql when it is missing or of another version.
 func (w *Writer) writeViews() error {
 	target := filepath.Join(w.storage.root, "views.sql")
-	content := []byte(viewsFile())
+	content := []byte(viewsFile(hasFiles(filepath.Join(w.storage.root, TableContent))))
 	if old, err := os.ReadFile(target); err == nil && string(old) == string(content) {
 		return nil
 	}

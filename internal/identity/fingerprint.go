@@ -8,25 +8,14 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/registry"
 )
 
 // fingerprintPrefix begins names and versions that stand for a fixed text.
 const fingerprintPrefix = "fp-"
 
-// PromptFingerprint names a call's fixed text when no registry knows it: fp- and
-// 12 hex digits of the hash over the system instructions with numbers, dates,
-// ids, addresses and labelled user names taken out. Both are empty for a call
-// without system instructions.
-func PromptFingerprint(call *genai.Call) (name, hash string) {
-	hash = fingerprint(call.SystemText())
-	if hash == "" {
-		return "", ""
-	}
-	return fingerprintPrefix + registry.ShortHash(hash), hash
-}
-
+// fingerprint hashes a text with numbers, dates, ids, addresses and labelled user
+// names taken out; it is empty for a text of nothing else.
 func fingerprint(text string) string {
 	fixed := normalise(text)
 	if fixed == "" {

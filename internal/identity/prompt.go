@@ -4,7 +4,6 @@
 package identity
 
 import (
-	"strings"
 	"time"
 
 	"github.com/spanloop/spanloop/internal/genai"
@@ -47,7 +46,11 @@ func (r *Resolver) prompt(s *state, environment string, start time.Time, call *g
 		id.Resolution, id.UnresolvedReason = RungNone, ReasonNotACall
 	case l.byHash("") || l.byTemplate(nil):
 	default:
-		l.byFingerprint("")
+		l.byFingerprint("", version)
+	}
+	if id.PromptName == "" && id.PromptVersion == "" {
+		// The version of a prompt without a name: what the span says is kept.
+		id.PromptVersion = version
 	}
 }
 
@@ -189,202 +192,8 @@ func (l *ladder) named(name string) {
 			return
 		}
 	}
-	if l.byFingerprint(name) {
+	if l.byFingerprint(name, "") {
 		return
 	}
 	l.id.PromptName, l.id.Resolution, l.id.UnresolvedReason = name, RungNone, ReasonVersionUnknown
-}
-
-// byHash resolves a content hash that the span states, if it is one of ours. A
-// name on the span must agree.
-func (l *ladder) byHash(name string) bool {
-	if l.call.Prompt.Hash == "" || l.snapshot == nil {
-		return false
-	}
-	var found []registry.VersionRef
-	for _, ref := range l.snapshot.VersionsByHash(l.call.Prompt.Hash) {
-		if name == "" || ref.Prompt.Name == name {
-			found = append(found, ref)
-		}
-	}
-	if len(found) == 0 {
-		return false
-	}
-	if len(found) > 1 {
-		l.ambiguous(name, refNames(found))
-		l.id.PromptHash = found[0].Version.Hash
-		return true
-	}
-	l.id.Resolution = RungHash
-	l.take(found[0].Prompt, found[0].Version)
-	l.recoverVariables(found[0])
-	return true
-}
-
-func refNames(refs []registry.VersionRef) []string {
-	names := make([]string, 0, len(refs))
-	for _, ref := range refs {
-		names = append(names, ref.String())
-	}
-	return names[:min(len(names), 20)]
-}
-
-// byTemplateOf matches the call's text with all versions of one prompt.
-func (l *ladder) byTemplateOf(name string) bool {
-	if l.snapshot == nil {
-		return false
-	}
-	m := l.match(nil)
-	if m.Found && m.Prompt.Name == name {
-		l.matched(&m)
-		return true
-	}
-	// Another prompt may have the same text: ask only about this one.
-	p := l.snapshot.Prompt(name)
-	if p == nil || !(m.Found || m.Ambiguous) {
-		return false
-	}
-	refs := make([]registry.VersionRef, 0, len(p.Versions))
-	for _, v := range p.Versions {
-		refs = append(refs, registry.VersionRef{Prompt: p, Version: v})
-	}
-	return l.byTemplate(refs) || l.id.Resolution == RungAmbiguous
-}
-
-// byTemplate matches the call's text with the registry, or with some versions.
-func (l *ladder) byTemplate(among []registry.VersionRef) bool {
-	if l.snapshot == nil {
-		return false
-	}
-	m := l.match(among)
-	switch {
-	case m.Found:
-		l.matched(&m)
-		return true
-	case m.Ambiguous:
-		name := ""
-		if among != nil {
-			name = among[0].Prompt.Name
-		}
-		l.ambiguous(name, m.Candidates)
-		return true
-	}
-	return false
-}
-
-func (l *ladder) matched(m *registry.MatchResult) {
-	l.id.Resolution = RungTemplate
-	l.take(m.Prompt, m.Version)
-	if len(l.id.Variables) == 0 {
-		l.id.Variables, l.id.UncertainVariables = m.Variables, m.UncertainVariables
-	}
-}
-
-// match asks the registry, through the cache.
-func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
-	l.prepare()
-	if l.key == "" {
-		return registry.MatchResult{}
-	}
-	key := l.key
-	if among != nil {
-		var b strings.Builder
-		for _, ref := range among {
-			b.WriteString(ref.String())
-			b.WriteByte(0)
-		}
-		key = b.String() + key
-	}
-	return l.matches.get(key, func() registry.MatchResult {
-		system, messages := strings.Clone(l.system), make([]registry.TextMessage, len(l.messages))
-		for i, m := range l.messages {
-			messages[i] = registry.TextMessage{Role: m.Role, Content: strings.Clone(m.Content)}
-		}
-		if among != nil {
-			return l.snapshot.MatchAmong(among, system, messages)
-		}
-		return l.snapshot.Match(system, messages)
-	})
-}
-
-// prepare collects the texts that templates are matched with: as many leading
-// messages as the longest template has.
-func (l *ladder) prepare() {
-	if l.ready || l.snapshot == nil {
-		return
-	}
-	l.ready = true
-	most := l.snapshot.MatchedMessages()
-	if most == 0 {
-		return
-	}
-	if !l.call.System.Empty() {
-		l.system = l.call.System.Text()
-	}
-	var b strings.Builder
-	if l.system != "" {
-		b.WriteString(l.system)
-		b.WriteByte(0)
-	}
-	if l.system == "" || most > 1 {
-		list, err := l.call.Input.List()
-		if err != nil {
-			list = nil
-		}
-		for i := range list[:min(len(list), most)] {
-			m := registry.TextMessage{Role: list[i].Role, Content: list[i].Text()}
-			l.messages = append(l.messages, m)
-			b.WriteByte(1)
-			b.WriteString(m.Role)
-			b.WriteByte(0)
-			b.WriteString(m.Content)
-			b.WriteByte(0)
-		}
-	}
-	l.key = b.String()
-}
-
-// byFingerprint names the fixed text. A span that names the prompt keeps that
-// name, with the fingerprint as version.
-func (l *ladder) byFingerprint(name string) bool {
-	text := l.call.SystemText()
-	hash := ""
-	if text != "" {
-		hash = l.prints.get(text, func() string { return fingerprint(text) })
-	}
-	if hash == "" {
-		l.unresolved()
-		return false
-	}
-	l.id.Resolution, l.id.UnresolvedReason, l.id.PromptHash = RungFingerprint, "", hash
-	l.id.PromptVersion = fingerprintPrefix + registry.ShortHash(hash)
-	l.id.PromptName = l.id.PromptVersion
-	if name != "" {
-		l.id.PromptName = name
-	}
-	return true
-}
-
-// unresolved says why there is nothing to go by.
-func (l *ladder) unresolved() {
-	l.id.Resolution, l.id.UnresolvedReason = RungNone, ReasonNoMatch
-	if l.call.System.Empty() && l.call.Input.Empty() {
-		l.id.UnresolvedReason = ReasonNoContent
-		if len(l.call.Problems) > 0 && l.contentProblem() {
-			l.id.UnresolvedReason = ReasonMalformed
-		}
-		return
-	}
-	if _, err := l.call.Input.List(); err != nil {
-		l.id.UnresolvedReason = ReasonMalformed
-	}
-}
-
-func (l *ladder) contentProblem() bool {
-	for _, p := range l.call.Problems {
-		if strings.Contains(p.Attribute, "message") || strings.Contains(p.Attribute, "prompt") || strings.Contains(p.Attribute, "instruction") || strings.Contains(p.Attribute, "input") {
-			return true
-		}
-	}
-	return false
 }

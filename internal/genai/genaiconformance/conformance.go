@@ -72,21 +72,26 @@ func FromCall(call *genai.Call) (Observed, error) {
 	for _, param := range call.Params {
 		o.Content.Params[param.Name] = string(param.Value)
 	}
-	tools, err := call.Tools.List()
-	if err != nil {
-		return o, err
-	}
-	for i := range tools {
-		name := tools[i].Name
-		if name == "" {
-			name = tools[i].Type
-		}
-		o.Tools = append(o.Tools, name)
-	}
 	for _, c := range call.ToolCalls() {
 		o.ToolCalls = append(o.ToolCalls, ToolCall{ID: c.ID, Name: c.Name, Arguments: c.Arguments})
 	}
-	return o, nil
+	var err error
+	o.Tools, err = ToolNames(call.Tools)
+	return o, err
+}
+
+// ToolNames lists the tools by name; built-in ones without a name by type.
+func ToolNames(tools genai.ToolDefinitions) ([]string, error) {
+	list, err := tools.List()
+	var names []string
+	for i := range list {
+		name := list[i].Name
+		if name == "" {
+			name = list[i].Type
+		}
+		names = append(names, name)
+	}
+	return names, err
 }
 
 func pointer(count genai.Opt[int64]) *int64 {
