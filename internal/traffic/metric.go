@@ -151,3 +151,12 @@ func (m *Metric) present(frame *Frame) bool {
 	}
 	return false
 }
+
+// BuiltInNames are the names of the metrics that every call can have.
+func BuiltInNames() []string {
+	var names []string
+	for _, m := range builtIn(false) {
+		names = append(names, m.Name)
+	}
+	return names
+}

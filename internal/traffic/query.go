@@ -21,7 +21,7 @@ type Querier interface {
 // ErrUnknownKey says that a declared stratum key is no column to stratify by.
 var ErrUnknownKey = errors.New("unknown key")
 
-// Arm selects the calls of one side.
+// Arm selects the calls of one side; an empty text selects all.
 type Arm struct {
 	Prompt, Version, Environment string
 	// From is the first moment, Until the first one after; zero is open.
@@ -88,8 +88,11 @@ const clusterSQL = "coalesce(nullif(session_id, ''), nullif(trace_id, ''), span_
 // where selects an arm's production model calls: the calls themselves, no
 // wrapper that repeats them, no replay.
 func (s *source) where(a Arm) (string, []any) {
-	conditions := []string{"coalesce(is_replay, false) = false", "prompt_name = ?"}
-	args := []any{a.Prompt}
+	conditions := []string{"coalesce(is_replay, false) = false"}
+	var args []any
+	if a.Prompt != "" {
+		conditions, args = append(conditions, "prompt_name = ?"), append(args, a.Prompt)
+	}
 	if s.columns["counted"] && s.columns["call_kind"] {
 		conditions = append(conditions, "counted", "call_kind = 'inference'")
 	} else {
@@ -110,6 +113,13 @@ func (s *source) where(a Arm) (string, []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
+// keyColumns are the columns that strata can be declared by.
+var keyColumns = []string{"service_name", "environment", "request_model", "response_model", "provider", "operation", "name", "toolset_hash", "user_id"}
+
+// Keys are the columns that strata can be declared by, beside var:NAME and
+// attr:NAME.
+func Keys() []string { return slices.Clone(keyColumns) }
+
 // keySQL makes the expression of a declared key; names inside maps go in as
 // arguments.
 func (s *source) keySQL(key string) (string, []any, error) {
@@ -119,9 +129,8 @@ func (s *source) keySQL(key string) (string, []any, error) {
 	if name, ok := strings.CutPrefix(key, "attr:"); ok {
 		return "coalesce(CAST(attributes[?] AS VARCHAR), '')", []any{name}, nil
 	}
-	allowed := []string{"service_name", "environment", "request_model", "response_model", "provider", "operation", "name", "toolset_hash", "user_id"}
-	if !slices.Contains(allowed, key) || !s.columns[key] {
-		return "", nil, fmt.Errorf("%w %q: use one of %s, var:NAME or attr:NAME", ErrUnknownKey, key, strings.Join(allowed, ", "))
+	if !slices.Contains(keyColumns, key) || !s.columns[key] {
+		return "", nil, fmt.Errorf("%w %q: use one of %s, var:NAME or attr:NAME", ErrUnknownKey, key, strings.Join(keyColumns, ", "))
 	}
 	return "coalesce(" + key + ", '')", nil, nil
 }
@@ -189,26 +198,57 @@ func LatestVersion(ctx context.Context, db Querier, a Arm) (string, error) {
 	return version, rows.Err()
 }
 
-// Versions counts the production calls of each version of a prompt.
-func Versions(ctx context.Context, db Querier, prompt string) ([]string, error) {
+// Seen is a name with how many production calls bear it and when.
+type Seen struct {
+	Name        string
+	Calls       int
+	First, Last time.Time
+}
+
+// SeenVersions are the versions of a prompt among an arm's production calls, the
+// first seen first.
+func SeenVersions(ctx context.Context, db Querier, a Arm) ([]Seen, error) {
+	return seen(ctx, db, a, "prompt_version")
+}
+
+// SeenPrompts are the prompts among the production calls, by first call.
+func SeenPrompts(ctx context.Context, db Querier, a Arm) ([]Seen, error) {
+	return seen(ctx, db, a, "prompt_name")
+}
+
+func seen(ctx context.Context, db Querier, a Arm, column string) ([]Seen, error) {
 	s, err := newSource(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	where, args := s.where(Arm{Prompt: prompt})
-	rows, err := db.QueryContext(ctx, "SELECT prompt_version, count(*) FROM spans WHERE "+where+" AND prompt_version IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50", args...)
+	where, args := s.where(a)
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*), min(start_time), max(start_time) FROM spans WHERE %s AND %s IS NOT NULL GROUP BY 1 ORDER BY 3, 1", column, where, column), args...)
 	if err != nil {
-		return nil, fmt.Errorf("versions of %q: %w", prompt, err)
+		return nil, fmt.Errorf("list %s: %w", column, err)
 	}
 	defer rows.Close()
-	var versions []string
+	var list []Seen
 	for rows.Next() {
-		var version string
-		var calls int
-		if err := rows.Scan(&version, &calls); err != nil {
-			return nil, fmt.Errorf("versions of %q: %w", prompt, err)
+		var one Seen
+		if err := rows.Scan(&one.Name, &one.Calls, &one.First, &one.Last); err != nil {
+			return nil, fmt.Errorf("list %s: %w", column, err)
 		}
-		versions = append(versions, fmt.Sprintf("%s (%d calls)", version, calls))
+		list = append(list, one)
 	}
-	return versions, rows.Err()
+	return list, rows.Err()
+}
+
+// Versions describes the versions of a prompt that have production calls, the
+// most frequent first, at most 50.
+func Versions(ctx context.Context, db Querier, prompt string) ([]string, error) {
+	list, err := SeenVersions(ctx, db, Arm{Prompt: prompt})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(list, func(a, b Seen) int { return b.Calls - a.Calls })
+	var versions []string
+	for _, v := range list[:min(50, len(list))] {
+		versions = append(versions, fmt.Sprintf("%s (%d calls)", v.Name, v.Calls))
+	}
+	return versions, nil
 }
