@@ -4,25 +4,41 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/spanloop/spanloop/internal/registry"
 )
 
-// loadRegistry reads the registry. What is broken in it is said once; the rest
+// shownProblems bounds how many problems a command prints beside its results.
+const shownProblems = 10
+
+// loadRegistry reads the registry. What is refused in it is said once; the rest
 // is used.
 func (a *app) loadRegistry() (*registry.Snapshot, error) {
-	if _, err := os.Stat(a.Registry); err != nil {
-		return nil, usage(fmt.Errorf("registry %q: %w: name another folder with --registry, or make one with `spanloop prompt add`", a.Registry, err))
+	if info, err := os.Stat(a.Registry); err != nil || !info.IsDir() {
+		return nil, usage(fmt.Errorf("registry %q: no such folder: name another one with --registry, or begin one with `spanloop prompt add NAME FILE`", a.Registry))
 	}
 	snapshot, problems := registry.Load(a.Registry)
+	shown := 0
 	for _, p := range problems {
+		if p.Warning {
+			continue
+		}
+		if shown++; shown > shownProblems {
+			a.note("more problems in the registry: `spanloop prompt check` lists all")
+			break
+		}
 		a.note("%s", p)
 	}
 	return snapshot, nil
@@ -33,11 +49,15 @@ func findPrompt(s *registry.Snapshot, name string) (*registry.Prompt, error) {
 	if p := s.Prompt(name); p != nil {
 		return p, nil
 	}
+	return nil, usage(fmt.Errorf("no prompt %q in the registry%s", name, suggest(name, promptNames(s))))
+}
+
+func promptNames(s *registry.Snapshot) []string {
 	var names []string
 	for _, p := range s.Prompts() {
 		names = append(names, p.Name)
 	}
-	return nil, usage(fmt.Errorf("no prompt %q in the registry%s", name, suggest(name, names)))
+	return names
 }
 
 // findVersion returns a version of a prompt; empty means the latest.
@@ -63,34 +83,89 @@ func versionNames(p *registry.Prompt) []string {
 }
 
 // completePrompts completes the first argument with prompt names and further
-// ones with that prompt's versions.
-func (a *app) completePrompts(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	snapshot, _ := registry.Load(a.Registry)
-	if len(args) == 0 {
-		var names []string
-		for _, p := range snapshot.Prompts() {
-			names = append(names, p.Name)
+// ones, up to a number of arguments, with that prompt's versions.
+func (a *app) completePrompts(most int) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return names, cobra.ShellCompDirectiveNoFileComp
+		snapshot, _ := registry.Load(a.Registry)
+		if len(args) == 0 {
+			return promptNames(snapshot), cobra.ShellCompDirectiveNoFileComp
+		}
+		if p := snapshot.Prompt(args[0]); p != nil {
+			return versionNames(p), cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	if p := snapshot.Prompt(args[0]); p != nil {
-		return versionNames(p), cobra.ShellCompDirectiveNoFileComp
-	}
-	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-// author is who makes a change: the flag, git's user, or the system's.
-func author(flag string) (string, error) {
+// author is who makes a change: the flag, git's user where the registry is, or
+// the system's. A change is not held up for want of a name.
+func (a *app) author(ctx context.Context, flag string) string {
 	if flag != "" {
-		return flag, nil
+		return flag
 	}
-	if out, err := exec.Command("git", "config", "user.name").Output(); err == nil {
+	git := exec.CommandContext(ctx, "git", "config", "user.name")
+	if info, err := os.Stat(a.Registry); err == nil && info.IsDir() {
+		git.Dir = a.Registry
+	}
+	if out, err := git.Output(); err == nil {
 		if name := strings.TrimSpace(string(out)); name != "" {
-			return name, nil
+			return name
 		}
 	}
-	if name := os.Getenv("USER"); name != "" {
-		return name, nil
+	for _, variable := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if name := os.Getenv(variable); name != "" {
+			return name
+		}
 	}
-	return "", usage(errors.New("who makes the change? name an --author"))
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "unknown"
+}
+
+// at is the time of --at, or now.
+func (a *app) at(text string) (time.Time, error) {
+	if text == "" {
+		return a.Now().UTC(), nil
+	}
+	return a.moment("--at", text)
+}
+
+// registryError is bad usage when the registry refused what was asked for, and
+// a failure when it could not be read or written.
+func registryError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var path *fs.PathError
+	var link *os.LinkError
+	var system *os.SyscallError
+	if errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &system) {
+		return err
+	}
+	return usage(err)
+}
+
+// readInput reads a file, or standard input for "-", of at most limit bytes.
+func (a *app) readInput(name string, limit int64) ([]byte, error) {
+	in, shown := a.In, "standard input"
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, usage(err)
+		}
+		defer f.Close()
+		in, shown = f, name
+	}
+	text, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", shown, err)
+	}
+	if int64(len(text)) > limit {
+		return nil, usage(fmt.Errorf("%s is larger than %d bytes", shown, limit))
+	}
+	return text, nil
 }

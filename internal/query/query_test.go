@@ -196,7 +196,8 @@ func TestReleases(t *testing.T) {
 	add("v1")
 	add("v2")
 	release := func(at time.Time, environment string, targets ...registry.Target) {
-		require.NoError(t, registry.AddRelease(dir, "p", registry.NewRelease{Environment: environment, Targets: targets, Author: "ann", Reason: "it's time", Time: at}))
+		_, err := registry.AddRelease(dir, "p", registry.NewRelease{Environment: environment, Targets: targets, Author: "ann", Reason: "it's time", Time: at})
+		require.NoError(t, err)
 	}
 	release(noon.Add(time.Hour), "production", registry.Target{Version: "v1", Weight: 100})
 	release(noon.Add(2*time.Hour), "staging", registry.Target{Version: "v2", Weight: 100})

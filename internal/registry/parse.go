@@ -129,8 +129,10 @@ func parseVersion(f sourceFile, data []byte) (*parsedVersion, error) {
 	if v.Version == "" {
 		v.Version = f.stem
 	}
-	if err := CheckVersion(v.Version); err != nil {
-		return nil, failAt(1, "%v", err)
+	if v.Version != "" {
+		if err := CheckVersion(v.Version); err != nil {
+			return nil, failAt(1, "%v", err)
+		}
 	}
 	if err := v.readMessages(f.kind); err != nil {
 		return nil, err

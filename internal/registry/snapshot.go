@@ -110,6 +110,16 @@ func (s *Snapshot) HasEnvironment(prompt, label string) bool {
 	return slices.ContainsFunc(s.releases[prompt], func(r Release) bool { return r.Environment == label })
 }
 
+// Environments returns the environments that a prompt was ever released to,
+// sorted.
+func (s *Snapshot) Environments(prompt string) []string {
+	met := map[string]bool{}
+	for _, r := range s.releases[prompt] {
+		met[r.Environment] = true
+	}
+	return sortedKeys(met)
+}
+
 // LiveAt returns what a prompt's environment (or label) served at a time. The
 // other common spelling of a label (prod for production) is tried when the
 // registry has none of that name, and latest means the newest version of the

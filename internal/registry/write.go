@@ -28,8 +28,11 @@ type NewVersion struct {
 	Messages       []TemplateMessage
 	Params         json.RawMessage
 	ResponseFormat json.RawMessage
-	Author         string
-	Message        string
+	// Partials pins versions of partials by name; the newest is pinned where
+	// neither this nor the template names one.
+	Partials map[string]string
+	Author   string
+	Message  string
 	// Parent is the version this one was made from; empty for the latest.
 	Parent string
 	// Time is when the version was made; zero for now.
@@ -117,7 +120,7 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 		texts = append(texts, m.Content)
 	}
 	var err error
-	if doc.Partials, err = pin(snapshot, texts); err != nil {
+	if doc.Partials, err = pin(snapshot, texts, v.Partials); err != nil {
 		return nil, err
 	}
 	if doc.Params, err = jsonNode(v.Params); err != nil {
@@ -132,8 +135,9 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 // stamp is a time as it is written: UTC, to the nanosecond where it has them.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// pin names the newest version of each partial that a template names without.
-func pin(snapshot *Snapshot, texts []string) (map[string]string, error) {
+// pin names the version of each partial that a template names without: the given
+// one, else the newest.
+func pin(snapshot *Snapshot, texts []string, given map[string]string) (map[string]string, error) {
 	pins := map[string]string{}
 	for _, text := range texts {
 		t, err := mustache.Parse(text)
@@ -148,6 +152,10 @@ func pin(snapshot *Snapshot, texts []string) (map[string]string, error) {
 			p := snapshot.Partial(name)
 			if p == nil {
 				return nil, fmt.Errorf("partial %s does not exist", show(name))
+			}
+			if version := given[name]; version != "" {
+				pins[name] = version
+				continue
 			}
 			pins[name] = p.Versions[len(p.Versions)-1].Version
 		}

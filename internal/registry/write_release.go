@@ -41,23 +41,23 @@ type targetFile struct {
 }
 
 // AddRelease appends to a prompt's history of releases and pins the content of
-// the released versions.
-func AddRelease(dir, prompt string, r NewRelease) error {
+// the released versions. What it returns is what was written.
+func AddRelease(dir, prompt string, r NewRelease) (Release, error) {
 	if err := CheckName(prompt); err != nil {
-		return fmt.Errorf("registry: prompt %w", err)
+		return Release{}, fmt.Errorf("registry: prompt %w", err)
 	}
 	unlock, err := lock(dir)
 	if err != nil {
-		return err
+		return Release{}, err
 	}
 	defer unlock()
 	snapshot, problems := Load(dir)
 	p, err := releasable(snapshot, problems, prompt)
 	if err != nil {
-		return err
+		return Release{}, err
 	}
 	if slices.Contains(p.ProtectedLabels, r.Environment) && (r.ReviewedBy == "" || r.ReviewedBy == r.Author) {
-		return fmt.Errorf("registry: %s of prompt %s is protected: a release needs a reviewer who is not its author", show(r.Environment), prompt)
+		return Release{}, fmt.Errorf("registry: %s of prompt %s is protected: a release needs a reviewer who is not its author", show(r.Environment), prompt)
 	}
 	if r.ReviewedBy != "" {
 		r.Reason = strings.TrimSpace(r.Reason + " (reviewed by " + r.ReviewedBy + ")")
@@ -93,10 +93,7 @@ func Rollback(dir, prompt, environment, author, reason string, now time.Time) (R
 		reason = "rollback to the release of " + stamp(previous.Time)
 	}
 	next := NewRelease{Environment: current.Environment, Targets: previous.Targets, Author: author, Reason: reason, Time: now}
-	if err := appendRelease(dir, snapshot, p, next); err != nil {
-		return Release{}, err
-	}
-	return Release{Environment: next.Environment, Time: now, Author: author, Reason: reason, Targets: next.Targets}, nil
+	return appendRelease(dir, snapshot, p, next)
 }
 
 // previousTargets is the last release before the current one with other targets.
@@ -136,40 +133,42 @@ func releasable(snapshot *Snapshot, problems []Problem, prompt string) (*Prompt,
 	return p, nil
 }
 
-func appendRelease(dir string, snapshot *Snapshot, p *Prompt, r NewRelease) error {
+func appendRelease(dir string, snapshot *Snapshot, p *Prompt, r NewRelease) (Release, error) {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
+	added := Release{Environment: r.Environment, Time: r.Time.UTC(), Author: r.Author, Reason: r.Reason}
 	entry := releaseFile{Environment: r.Environment, Time: stamp(r.Time), Author: r.Author, Reason: r.Reason}
 	for _, target := range r.Targets {
 		v := p.Version(target.Version)
 		if v == nil {
-			return fmt.Errorf("registry: prompt %s has no version %s", p.Name, show(target.Version))
+			return Release{}, fmt.Errorf("registry: prompt %s has no version %s", p.Name, show(target.Version))
 		}
 		if target.Weight == 0 && len(r.Targets) == 1 {
 			target.Weight = 100
 		}
 		entry.Targets = append(entry.Targets, targetFile{v.Version, target.Weight, v.Hash})
+		added.Targets = append(added.Targets, Target{v.Version, target.Weight, v.Hash})
 	}
 	for _, before := range snapshot.Releases(p.Name) {
 		if before.Environment == r.Environment && r.Time.Before(before.Time) {
-			return fmt.Errorf("registry: %s of prompt %s was released at %s already: the history only grows", show(r.Environment), p.Name, stamp(before.Time))
+			return Release{}, fmt.Errorf("registry: %s of prompt %s was released at %s already: the history only grows", show(r.Environment), p.Name, stamp(before.Time))
 		}
 	}
 	file := releasePath(dir, p.Name)
 	full := filepath.Join(dir, file)
 	history, err := os.ReadFile(full)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("registry: %w", err)
+		return Release{}, fmt.Errorf("registry: %w", err)
 	}
 	if len(history) > 0 && history[len(history)-1] != '\n' {
 		history = append(history, '\n')
 	}
 	history = append(history, encode([]releaseFile{entry})...)
 	if _, err := parseReleases(history); err != nil {
-		return fmt.Errorf("registry: release of prompt %s: %w", p.Name, err)
+		return Release{}, fmt.Errorf("registry: release of prompt %s: %w", p.Name, err)
 	}
-	return replace(full, history)
+	return added, replace(full, history)
 }
 
 // releasePath is the file of a prompt's releases: the one that exists, in either

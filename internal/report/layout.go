@@ -152,6 +152,11 @@ func (t *Table) writeRecords(b *strings.Builder, o Options) {
 var sgr = map[Style]string{Good: "32", Bad: "31;1", Muted: "2", Strong: "1"}
 
 // styled wraps text in SGR sequences.
+// Paint makes one line of text harmless and gives it a style.
+func Paint(text string, style Style, o Options) string {
+	return styled(EscapeTerminal(text), style, o.Color)
+}
+
 func styled(text string, style Style, color bool) string {
 	code, ok := sgr[style]
 	if !color || !ok || text == "" {

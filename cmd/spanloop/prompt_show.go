@@ -1,0 +1,188 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spanloop/spanloop/internal/registry"
+	"github.com/spanloop/spanloop/internal/report"
+)
+
+// promptVersion is one version in `prompt show`.
+type promptVersion struct {
+	Prompt string `json:"prompt"`
+	versionInfo
+	Messages       []messageInfo   `json:"messages"`
+	Params         json.RawMessage `json:"params,omitempty"`
+	ResponseFormat json.RawMessage `json:"response_format,omitempty"`
+	Partials       []partialInfo   `json:"partials"`
+	Variables      []variableInfo  `json:"variables"`
+	Live           []releaseInfo   `json:"live"`
+}
+
+type messageInfo struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+type partialInfo struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Hash    string `json:"hash"`
+}
+
+type variableInfo struct {
+	Name        string  `json:"name"`
+	Type        string  `json:"type"`
+	Default     *string `json:"default,omitempty"`
+	Description string  `json:"description,omitempty"`
+}
+
+func newPromptShowCommand(a *app) *cobra.Command {
+	var at string
+	var vars []string
+	cmd := &cobra.Command{
+		Use:   "show NAME [VERSION]",
+		Short: "One version: its text, parameters, partials, variables and where it is live",
+		Long: `Prints a version as it stands in the registry; the latest one when none is named.
+With --var the messages are rendered: every variable needs a value or a default.`,
+		Example: `  spanloop prompt show support-agent
+  spanloop prompt show support-agent v3.1 --var customer_name='Ada Park' --var today=2026-11-25`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			version := ""
+			if len(args) > 1 {
+				version = args[1]
+			}
+			moment, err := a.at(at)
+			if err != nil {
+				return err
+			}
+			shown, err := a.showPrompt(args[0], version, vars, moment)
+			if err != nil {
+				return err
+			}
+			if a.Format == string(report.FormatJSON) {
+				return report.WriteJSON(a.Out, "spanloop.prompt.show/1", shown)
+			}
+			return a.document(shown.document())
+		},
+		ValidArgsFunction: a.completePrompts(2),
+	}
+	cmd.Flags().StringVar(&at, "at", "", "where the version was live at this `time`, instead of now")
+	cmd.Flags().StringArrayVar(&vars, "var", nil, "render with a variable's value: `name=value`")
+	return cmd
+}
+
+func (a *app) showPrompt(name, version string, vars []string, at time.Time) (*promptVersion, error) {
+	snapshot, err := a.loadRegistry()
+	if err != nil {
+		return nil, err
+	}
+	p, err := findPrompt(snapshot, name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := findVersion(p, version)
+	if err != nil {
+		return nil, err
+	}
+	out := &promptVersion{
+		Prompt: p.Name, versionInfo: newVersionInfo(v), Messages: []messageInfo{}, Params: rawJSON(v.Params), ResponseFormat: rawJSON(v.ResponseFormat),
+		Partials: []partialInfo{}, Variables: []variableInfo{}, Live: []releaseInfo{},
+	}
+	for _, m := range v.Messages {
+		out.Messages = append(out.Messages, messageInfo(m))
+	}
+	for _, r := range v.Partials {
+		out.Partials = append(out.Partials, partialInfo(r))
+	}
+	for _, variable := range v.Variables() {
+		spec := p.Variables[variable]
+		if spec.Type == "" {
+			spec.Type = "string"
+		}
+		out.Variables = append(out.Variables, variableInfo{variable, spec.Type, spec.Default, spec.Description})
+	}
+	for _, r := range liveReleases(snapshot, p.Name, at) {
+		if liveVersion([]releaseInfo{r}, v.Version) != "" {
+			out.Live = append(out.Live, r)
+		}
+	}
+	if len(vars) > 0 {
+		return out, out.render(v, vars)
+	}
+	return out, nil
+}
+
+// render replaces the templates by what they give.
+func (p *promptVersion) render(v *registry.Version, vars []string) error {
+	values := map[string]string{}
+	for _, assignment := range vars {
+		name, value, ok := strings.Cut(assignment, "=")
+		if !ok {
+			return usage(fmt.Errorf("--var %q: name=value is expected", assignment))
+		}
+		values[name] = value
+	}
+	rendered, err := v.Render(values)
+	if err != nil {
+		return usage(fmt.Errorf("render %s: %w; give it with --var", p.Prompt, err))
+	}
+	p.Messages = p.Messages[:0]
+	for _, m := range rendered {
+		p.Messages = append(p.Messages, messageInfo(m))
+	}
+	return nil
+}
+
+func (p *promptVersion) document() document {
+	about := []report.Cell{report.Text("hash     " + p.Hash)}
+	add := func(name, value string) {
+		if value != "" {
+			about = append(about, report.Text(fmt.Sprintf("%-8s %s", name, value)))
+		}
+	}
+	add("made", strings.TrimSpace(moment(p.Time)+" by "+p.Author))
+	add("from", p.Parent)
+	add("message", p.Message)
+	for _, r := range p.Live {
+		add("live", fmt.Sprintf("%s since %s: %s", r.Environment, moment(r.Time), r))
+	}
+	for _, r := range p.Partials {
+		add("partial", r.Name+"@"+r.Version)
+	}
+	add("file", p.File)
+	d := document{title: p.Prompt + "@" + p.Version, parts: []part{{lines: about}}}
+	messages := &report.Table{Columns: []report.Column{{Name: "role"}, {Name: "content"}}}
+	for _, m := range p.Messages {
+		d.parts = append(d.parts, part{title: "[" + m.Role + "]", lines: sourceLines(m.Content)})
+		messages.Rows = append(messages.Rows, []report.Cell{report.Text(m.Role), report.Text(m.Content)})
+	}
+	d.csv = messages
+	if p.Params != nil {
+		d.parts = append(d.parts, part{title: "[params]", lines: sourceLines(string(p.Params))})
+	}
+	if p.ResponseFormat != nil {
+		d.parts = append(d.parts, part{title: "[response_format]", lines: sourceLines(string(p.ResponseFormat))})
+	}
+	if len(p.Variables) > 0 {
+		t := &report.Table{Columns: []report.Column{{Name: "variable"}, {Name: "type"}, {Name: "default"}, {Name: "description"}}}
+		for _, v := range p.Variables {
+			standard := report.Cell{}
+			if v.Default != nil {
+				standard = report.Text(*v.Default)
+			}
+			t.Rows = append(t.Rows, []report.Cell{report.Text(v.Name), report.Text(v.Type), standard, report.Text(v.Description)})
+		}
+		d.parts = append(d.parts, part{table: t})
+	}
+	return d
+}
