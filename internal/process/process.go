@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -42,6 +43,8 @@ type Options struct {
 	Dir string
 	// LogDir receives NAME.log with what the child writes; it must exist.
 	LogDir string
+	// Out receives what the child writes as well; it may be nil.
+	Out io.Writer
 }
 
 // Start starts a child. Its output is appended to a log file. Where the system
@@ -52,18 +55,25 @@ func Start(o Options) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
-	defer log.Close()
 	cmd := exec.Command(o.Path, o.Args...)
 	cmd.Dir = o.Dir
 	cmd.Env = append(os.Environ(), o.Env...)
-	cmd.Stdout, cmd.Stderr = log, log
+	var out io.Writer = log
+	if o.Out != nil {
+		// The child writes through a pipe, which is copied until it has ended.
+		cmd.WaitDelay = 5 * time.Second
+		out = io.MultiWriter(log, o.Out)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
+		log.Close()
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
 	p := &Process{name: o.Name, logPath: logPath, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		p.waitErr = cmd.Wait()
+		log.Close()
 		close(p.done)
 	}()
 	return p, nil
@@ -81,13 +91,41 @@ func (p *Process) WaitListening(ctx context.Context, address string) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended before it listened on %s: %w\n%s", p.name, address, p.exit(), p.Tail(20))
+			return fmt.Errorf("nothing listens on %s: %w", address, p.Ended())
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not listen on %s: %w\n%s", p.name, address, ctx.Err(), p.Tail(20))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
+
+// Wait waits until the child ends. It returns nil when the child ended well, and
+// else why not, with the last lines of its log. When the context ends first, the
+// child is stopped, with the given grace.
+func (p *Process) Wait(ctx context.Context, grace time.Duration) error {
+	select {
+	case <-p.done:
+		if p.waitErr == nil {
+			return nil
+		}
+		return p.Ended()
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), p.Stop(grace))
+	}
+}
+
+// Ended is the error of a child that ended although it should not have: how it
+// ended, and the last lines of its log. It waits until the child has ended.
+func (p *Process) Ended() error {
+	<-p.done
+	how := error(errExited)
+	if p.waitErr != nil {
+		how = p.waitErr
+	}
+	return fmt.Errorf("%s ended: %w\n%s", p.name, how, p.Tail(20))
+}
+
+var errExited = errors.New("exit status 0")
 
 // Stop asks the child to end and kills it when it has not after the given time.
 // It is safe to call twice, and on a nil Process.

@@ -4,7 +4,9 @@
 package process
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -47,4 +49,38 @@ func TestTail(t *testing.T) {
 	<-p.Done()
 	assert.Equal(t, "two\nthree\n", p.Tail(2))
 	assert.Equal(t, "one\ntwo\nthree\n", p.Tail(9))
+}
+
+func TestOutReceivesWhatTheLogReceives(t *testing.T) {
+	var out bytes.Buffer
+	p, err := Start(Options{Name: "child", Path: "/bin/sh", Args: []string{"-c", "echo one; echo two >&2"}, LogDir: t.TempDir(), Out: &out})
+	require.NoError(t, err)
+	require.NoError(t, p.Wait(context.Background(), time.Second))
+	assert.Equal(t, "one\ntwo\n", out.String())
+	assert.Equal(t, "one\ntwo\n", p.Tail(9))
+}
+
+func TestWaitSaysWhyAChildFailed(t *testing.T) {
+	p := start(t, "echo no space left; exit 4")
+	err := p.Wait(context.Background(), time.Second)
+	assert.ErrorContains(t, err, "child ended: exit status 4")
+	assert.ErrorContains(t, err, "no space left")
+}
+
+func TestWaitStopsTheChildWithTheContext(t *testing.T) {
+	p := start(t, "exec sleep 60")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	reason := errors.New("the collector ended")
+	cancel(reason)
+	assert.ErrorIs(t, p.Wait(ctx, 10*time.Second), reason)
+	select {
+	case <-p.Done():
+	default:
+		t.Error("the child runs on")
+	}
+}
+
+func TestEndedNamesAnEndWithoutError(t *testing.T) {
+	p := start(t, "echo bye")
+	assert.ErrorContains(t, p.Ended(), "child ended: exit status 0\nbye")
 }
