@@ -4,21 +4,15 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/spanloop/spanloop/internal/dataset"
-	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/registry"
 	"github.com/spanloop/spanloop/internal/replay"
 	"github.com/spanloop/spanloop/internal/report"
@@ -29,7 +23,7 @@ import (
 type replayFlags struct {
 	worst, promptVersion, model, dialect, endpoint, export, otlp string
 	edits, sets, tools, params, headers                          []string
-	check, dryRun, commit, yes, stream                           bool
+	check, dryRun, commit, yes, stream, pinModel                 bool
 	runs, concurrency, maxCalls                                  int
 	timeout                                                      time.Duration
 }
@@ -51,7 +45,7 @@ address that a span names. docs/replay.md describes attributes, grades, findings
 and the JSON.
 
 Exit codes: 0 equal, better or nothing changed; 1 worse; 2 bad usage; 3 not
-faithful or not enough runs; 4 failed.`,
+faithful or not enough runs; 4 failed, or an arm got no answer.`,
 		Example: `  spanloop replay 4f1c2a9be07d3355 --check
   spanloop replay --worst tool_args_schema:support@3.2 --prompt-version 3.1
   spanloop replay 4f1c2a9be07d3355 --edit 'be brief=>be brief and cite the order id' -n 10 --commit`,
@@ -66,7 +60,8 @@ faithful or not enough runs; 4 failed.`,
 	flags.StringArrayVar(&f.edits, "edit", nil, "replace a fragment of the prompt: `'old=>new'`, or @FILE with a unified diff; must match once")
 	flags.StringArrayVar(&f.sets, "set", nil, "another value of a prompt variable: `name=value`")
 	flags.StringArrayVar(&f.tools, "tool", nil, "another definition of a tool: `NAME=file.json`, or NAME=@version of the registry")
-	flags.StringVar(&f.model, "model", "", "another `model`; without other changes compared with the recorded one")
+	flags.StringVar(&f.model, "model", "", "another `model` in the treatment arm")
+	flags.BoolVar(&f.pinModel, "pin-model", false, "both arms ask for the model that the recorded answer names, instead of an alias of it")
 	flags.StringArrayVar(&f.params, "param", nil, "another request parameter: `name=value`, JSON or text")
 	flags.IntVarP(&f.runs, "runs", "n", 5, "runs of each arm")
 	flags.IntVar(&f.concurrency, "concurrency", 2, "requests under way at a time")
@@ -113,20 +108,23 @@ func (a *app) replay(ctx context.Context, f *replayFlags, args []string) error {
 		return a.finishReplay(result, text)
 	}
 	runs, err := a.runReplay(ctx, f, plan, result)
-	if err != nil {
+	if err != nil && !result.Answered() {
 		return replayError(err)
 	}
-	// What was paid for is shown even when it cannot be kept.
-	kept := errors.Join(a.exportReplay(ctx, f, plan, result, runs, snapshot), a.commitReplay(f, plan, result))
+	// What was paid for is shown even when an arm failed or it cannot be kept.
+	failed := errors.Join(err, a.exportReplay(context.WithoutCancel(ctx), f, plan, result, runs, snapshot))
+	if err == nil {
+		failed = errors.Join(failed, a.commitReplay(f, plan, result))
+	}
 	if text {
 		if err := result.WriteRuns(a.Out, a.options()); err != nil {
 			return err
 		}
 	}
-	if err := a.finishReplay(result, text); kept == nil {
+	if err := a.finishReplay(result, text); failed == nil {
 		return err
 	}
-	return replayError(kept)
+	return replayError(failed)
 }
 
 // finishReplay prints JSON, when asked for, and sets the exit code.
@@ -144,121 +142,11 @@ func (a *app) finishReplay(result *replay.Result, text bool) error {
 
 // printRequests prints what would be sent.
 func (a *app) printRequests(plan *replay.Plan) {
-	fmt.Fprintf(a.Out, "\nControl request:\n%s\n", report.EscapeTerminal(plan.Control.Text()))
+	fmt.Fprintf(a.Out, "\nControl request:\n%s\n", report.EscapeTerminal(plan.Control.Pretty()))
 	if plan.Treatment != nil {
-		fmt.Fprintf(a.Out, "\nTreatment request:\n%s\n", report.EscapeTerminal(plan.Treatment.Text()))
+		fmt.Fprintf(a.Out, "\nTreatment request:\n%s\n", report.EscapeTerminal(plan.Treatment.Pretty()))
 	}
-	fmt.Fprintln(a.Out, "\nDry run: nothing was sent.")
-}
-
-func (f *replayFlags) checkUsage(a *app, args []string) error {
-	switch {
-	case len(args) == 0 && f.worst == "":
-		return errors.New("replay: a span id is expected, or --worst SCORE:PROMPT@VERSION")
-	case len(args) == 1 && f.worst != "":
-		return errors.New("replay: a span id and --worst exclude each other")
-	case f.runs < 1 || f.runs > 1000:
-		return fmt.Errorf("replay: -n %d: 1 to 1000 runs are expected", f.runs)
-	case f.concurrency < 1 || f.concurrency > 64:
-		return fmt.Errorf("replay: --concurrency %d: 1 to 64 is expected", f.concurrency)
-	case f.export != "" && !slices.Contains([]string{"otlp", "dataset", "none"}, f.export):
-		return fmt.Errorf("replay: --export %q: otlp, dataset or none is expected", f.export)
-	case a.Format != "table" && a.Format != "json":
-		return fmt.Errorf("replay: --format %s: table or json is expected", a.Format)
-	case f.commit && len(f.edits) == 0:
-		return errors.New("replay: --commit needs --edit: there is no new prompt text otherwise")
-	case f.commit && (f.check || f.dryRun):
-		return errors.New("replay: --commit needs runs; leave out --check and --dry-run")
-	}
-	return nil
-}
-
-// plan finds the call, rebuilds its request and makes the changes.
-func (a *app) plan(ctx context.Context, f *replayFlags, args []string, snapshot *registry.Snapshot) (*replay.Plan, error) {
-	changes, err := f.changes(snapshot)
-	if err != nil {
-		return nil, err
-	}
-	id := f.worst
-	if len(args) == 1 {
-		id = args[0]
-	} else if id, err = a.worst(ctx, f.worst); err != nil {
-		return nil, err
-	}
-	d, err := dataset.Open(a.Dataset)
-	if err != nil {
-		return nil, err
-	}
-	source, err := replay.Find(ctx, d, id, snapshot)
-	if err != nil {
-		return nil, err
-	}
-	return replay.NewPlan(source, replay.PlanOptions{Changes: changes, Registry: snapshot, Dialect: f.dialect})
-}
-
-// changes reads the flags that say what is changed.
-func (f *replayFlags) changes(snapshot *registry.Snapshot) (replay.Changes, error) {
-	c := replay.Changes{PromptVersion: f.promptVersion, Model: f.model}
-	var err error
-	if c.Variables, err = pairs("--set", f.sets); err != nil {
-		return c, err
-	}
-	if c.Params, err = pairs("--param", f.params); err != nil {
-		return c, err
-	}
-	for _, text := range f.edits {
-		edits, err := readEdit(text)
-		if err != nil {
-			return c, err
-		}
-		c.Edits = append(c.Edits, edits...)
-	}
-	tools, err := pairs("--tool", f.tools)
-	if err != nil {
-		return c, err
-	}
-	c.Tools = map[string][]byte{}
-	for _, name := range slices.Sorted(maps.Keys(tools)) {
-		version, registered := strings.CutPrefix(tools[name], "@")
-		if !registered {
-			if c.Tools[name], err = os.ReadFile(tools[name]); err != nil {
-				return c, usage(fmt.Errorf("--tool %s: %w", name, err))
-			}
-			continue
-		}
-		found := snapshot.Tool(name).Version(version)
-		if found == nil {
-			return c, usage(fmt.Errorf("--tool %s: the registry has no version %q of it", name, version))
-		}
-		c.Tools[name] = found.Definition
-	}
-	return c, nil
-}
-
-func readEdit(text string) ([]replay.Edit, error) {
-	file, isFile := strings.CutPrefix(text, "@")
-	if !isFile {
-		edit, err := replay.ParseEdit(text)
-		return []replay.Edit{edit}, err
-	}
-	patch, err := os.ReadFile(file)
-	if err != nil {
-		return nil, usage(fmt.Errorf("--edit: %w", err))
-	}
-	return replay.ParsePatch(string(patch))
-}
-
-// pairs reads name=value flags.
-func pairs(flag string, list []string) (map[string]string, error) {
-	out := map[string]string{}
-	for _, text := range list {
-		name, value, found := strings.Cut(text, "=")
-		if !found || name == "" {
-			return nil, usage(fmt.Errorf("%s %q: name=value is expected", flag, text))
-		}
-		out[name] = value
-	}
-	return out, nil
+	fmt.Fprintln(a.Out, "\nDry run: nothing was sent. Requests are shown indented; --format json holds them as they are sent.")
 }
 
 // replayError gives errors their exit codes.
@@ -275,171 +163,4 @@ func replayError(err error) error {
 		return usage(err)
 	}
 	return &exitError{Code: exitFailed, Err: err}
-}
-
-// worst finds the production call with the worst score of a prompt version.
-func (a *app) worst(ctx context.Context, text string) (string, error) {
-	score, prompt, version, err := replay.ParseWorst(text)
-	if err != nil {
-		return "", usage(err)
-	}
-	db, err := a.open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	since, until, err := a.window()
-	if err != nil {
-		return "", err
-	}
-	result, err := db.Query(ctx, replay.WorstSQL(since, until), score, prompt, version)
-	if err != nil {
-		return "", err
-	}
-	if len(result.Rows) == 0 {
-		return "", usage(fmt.Errorf("%w: no scored call of %s@%s has %s", replay.ErrNotFound, prompt, version, score))
-	}
-	row := result.Rows[0]
-	a.note("worst %s of %s@%s: %v on span %v", score, prompt, version, row[2], row[1])
-	return fmt.Sprintf("%v:%v", row[0], row[1]), nil
-}
-
-// runReplay sends the requests and adds what came of them.
-func (a *app) runReplay(ctx context.Context, f *replayFlags, plan *replay.Plan, result *replay.Result) ([]replay.Run, error) {
-	client, err := f.client(plan.Request.Dialect)
-	if err != nil {
-		return nil, err
-	}
-	defer client.CloseIdle()
-	result.Endpoint = client.URL()
-	if err := a.confirm(f, client.URL(), result.Calls); err != nil {
-		return nil, err
-	}
-	evaluators := evaluator.Defaults()
-	runs, err := plan.Execute(ctx, replay.RunOptions{
-		Runs: f.runs, Concurrency: f.concurrency, MaxCalls: f.maxCalls, Stream: f.stream,
-		Sender: client, Evaluators: evaluators, Progress: a.progress(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	result.RunID = replay.NewRunID()
-	result.AddRuns(runs, evaluators)
-	return runs, nil
-}
-
-// client is where requests go: only what the operator says.
-func (f *replayFlags) client(dialect string) (*wire.Client, error) {
-	prefix := "OPENAI"
-	if dialect == wire.AnthropicMessages {
-		prefix = "ANTHROPIC"
-	}
-	endpoint := f.endpoint
-	if endpoint == "" {
-		endpoint = orEnv(prefix+"_BASE_URL", wire.DefaultEndpoint(dialect))
-	}
-	headers := http.Header{}
-	for _, text := range f.headers {
-		name, value, found := strings.Cut(text, ":")
-		if !found || strings.TrimSpace(name) == "" {
-			return nil, usage(errors.New("--header: 'name: value' is expected"))
-		}
-		headers.Add(strings.TrimSpace(name), strings.TrimSpace(value))
-	}
-	key := os.Getenv(prefix + "_API_KEY")
-	if key == "" && endpoint == wire.DefaultEndpoint(dialect) {
-		return nil, usage(fmt.Errorf("set %s_API_KEY, or name another server with --endpoint", prefix))
-	}
-	return wire.NewClient(wire.ClientConfig{Dialect: dialect, Endpoint: endpoint, APIKey: key, Headers: headers, Timeout: f.timeout})
-}
-
-// confirm asks before requests leave the machine.
-func (a *app) confirm(f *replayFlags, url string, calls int) error {
-	if f.yes || wire.IsLoopback(url) {
-		return nil
-	}
-	if !a.Terminal {
-		return usage(fmt.Errorf("%d requests would go to %s and may cost money: give --yes", calls, url))
-	}
-	fmt.Fprintf(a.Err, "\nSend %d requests to %s? This may cost money. [y/N] ", calls, url)
-	answer, _ := bufio.NewReader(a.In).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return usage(errors.New("replay: nothing was sent"))
-	}
-	return nil
-}
-
-// progress shows on a terminal how far the runs are.
-func (a *app) progress() func(done, total int) {
-	if a.Quiet || !a.Terminal {
-		return nil
-	}
-	return func(done, total int) {
-		end := ""
-		if done == total {
-			end = "\r\033[K"
-		}
-		fmt.Fprintf(a.Err, "\r%d of %d answers%s", done, total, end)
-	}
-}
-
-// exportReplay writes the runs back as spans.
-func (a *app) exportReplay(ctx context.Context, f *replayFlags, plan *replay.Plan, result *replay.Result, runs []replay.Run, snapshot *registry.Snapshot) error {
-	endpoint := f.otlp
-	if endpoint == "" {
-		endpoint = orEnv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
-	}
-	export := f.export
-	if export == "" {
-		export = "dataset"
-		if endpoint != "" {
-			export = "otlp"
-		}
-	}
-	if export == "none" {
-		return nil
-	}
-	traces := plan.Traces(result.RunID, runs, snapshot)
-	if export == "otlp" {
-		if endpoint == "" {
-			endpoint = "http://localhost:4318"
-		}
-		if err := replay.ExportOTLP(ctx, endpoint, replay.ParseHeaders(os.Getenv("OTEL_EXPORTER_OTLP_HEADERS")), traces); err != nil {
-			return err
-		}
-		result.Exported = fmt.Sprintf("%d spans sent to %s", traces.SpanCount(), endpoint)
-		return nil
-	}
-	writer, err := dataset.NewWriter(a.Dataset, dataset.WriterOptions{})
-	if err != nil {
-		return err
-	}
-	written, err := writer.WriteTraces(ctx, traces)
-	if err = errors.Join(err, writer.Close()); err != nil {
-		return err
-	}
-	result.Exported = fmt.Sprintf("%d written to dataset %s", written.Spans, a.Dataset)
-	return nil
-}
-
-// commitReplay adds the edited prompt to the registry.
-func (a *app) commitReplay(f *replayFlags, plan *replay.Plan, result *replay.Result) error {
-	if !f.commit {
-		return nil
-	}
-	if result.Outcome == replay.Worse {
-		a.note("not committed: the change is worse")
-		return nil
-	}
-	message := fmt.Sprintf("Replay of span %s: %s (%s, run %s)", plan.Source.ID(), plan.Describe(), result.Outcome, result.RunID)
-	version, err := plan.NewVersion(orEnv("USER", "spanloop"), message)
-	if err != nil {
-		return err
-	}
-	added, err := registry.AddVersion(a.Registry, version)
-	if err != nil {
-		return err
-	}
-	result.Committed = &replay.CommitResult{Prompt: version.Prompt, Version: added.Version, File: added.File}
-	return plan.Verify(added)
 }

@@ -29,7 +29,7 @@ func (c *checker) provider() {
 	}
 	if call.ResponseModel != "" && call.RequestModel != "" && call.ResponseModel != call.RequestModel {
 		c.add(wire.Warning, "model-alias", "/model", "the recorded answer came from "+quote(call.ResponseModel)+" for "+quote(call.RequestModel)+
-			", which may mean another model today; --model "+quote(call.ResponseModel)+" pins it in both arms")
+			", which may mean another model today; --pin-model makes both arms ask for the former")
 	}
 	if n, err := strconv.Atoi(body.Member("n").Text()); err == nil && n > 1 {
 		c.add(wire.Info, "several-choices", "/n", "each answer has several choices; the first one is compared")

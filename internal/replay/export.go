@@ -24,6 +24,9 @@ const (
 	AttrModification = "spanloop.replay.modification"
 	AttrFidelity     = "spanloop.replay.fidelity"
 	AttrLink         = "spanloop.replay.link"
+	// AttrPinnedModel is set when both arms asked for another model than the
+	// recorded request.
+	AttrPinnedModel = "spanloop.replay.pinned_model"
 	// environmentName is deployment.environment.name of replay spans: nothing
 	// that filters by environment counts them as production.
 	environmentName = "replay"
@@ -127,6 +130,9 @@ func (p *Plan) mark(span ptrace.Span, runID string, run *Run) {
 	a.PutStr(AttrArm, run.Arm)
 	a.PutInt(AttrN, int64(run.N))
 	a.PutStr(AttrFidelity, string(p.Request.Grade))
+	if p.Pinned != "" {
+		a.PutStr(AttrPinnedModel, p.Pinned)
+	}
 	if run.Arm == ArmTreatment {
 		a.PutStr(AttrModification, p.Digest()+" "+line(p.Describe()))
 	}

@@ -27,8 +27,11 @@ const alpha = 0.05
 
 // ArmScore is a score in one arm.
 type ArmScore struct {
+	// Runs is how many answers have the score; without any there is no mean.
 	Runs int     `json:"runs"`
 	Mean float64 `json:"mean"`
+	// SD is the standard deviation over the runs: the noise of the model.
+	SD float64 `json:"sd"`
 }
 
 // Measure compares one score between the arms.
@@ -44,7 +47,8 @@ type Measure struct {
 	Control   ArmScore  `json:"control"`
 	Treatment *ArmScore `json:"treatment,omitempty"`
 	// Difference is treatment minus control, with its 95 % interval: Newcombe's
-	// for passes and failures, Welch's for numbers.
+	// for passes and failures, Welch's for numbers; none for numbers that do not
+	// vary within the arms.
 	Difference *float64 `json:"difference,omitempty"`
 	Low        *float64 `json:"low,omitempty"`
 	High       *float64 `json:"high,omitempty"`
@@ -114,12 +118,12 @@ func measureScores(recorded []evaluator.Score, runs []Run, compare bool) []Measu
 // describe fills in means, difference and interval.
 func (m *Measure) describe(compare bool) {
 	meanA, varA, nA := stats.MeanVariance(m.control)
-	m.Control = ArmScore{Runs: nA, Mean: finite(meanA)}
+	m.Control = ArmScore{Runs: nA, Mean: finite(meanA), SD: finite(math.Sqrt(varA))}
 	if !compare {
 		return
 	}
 	meanB, varB, nB := stats.MeanVariance(m.treatment)
-	m.Treatment = &ArmScore{Runs: nB, Mean: finite(meanB)}
+	m.Treatment = &ArmScore{Runs: nB, Mean: finite(meanB), SD: finite(math.Sqrt(varB))}
 	if nA == 0 || nB == 0 {
 		m.Verdict = NotEnoughRuns
 		return
@@ -130,7 +134,7 @@ func (m *Measure) describe(compare bool) {
 	if isBinary(m.control) && isBinary(m.treatment) {
 		low, high := stats.Newcombe(meanA, float64(nA), meanB, float64(nB), stats.NormalQuantile(1-alpha/2))
 		m.Low, m.High = &low, &high
-	} else if nA > 1 && nB > 1 {
+	} else if nA > 1 && nB > 1 && varA+varB > 0 {
 		low, high := welch(difference, varA, nA, varB, nB)
 		m.Low, m.High = &low, &high
 	}
@@ -156,9 +160,6 @@ func isBinary(values []float64) bool {
 // welch is the t interval of a difference of means with unequal variances.
 func welch(difference, varA float64, nA int, varB float64, nB int) (low, high float64) {
 	a, b := varA/float64(nA), varB/float64(nB)
-	if a+b == 0 {
-		return difference, difference
-	}
 	df := (a + b) * (a + b) / (a*a/float64(nA-1) + b*b/float64(nB-1))
 	half := stats.StudentQuantile(1-alpha/2, df) * math.Sqrt(a+b)
 	return difference - half, difference + half

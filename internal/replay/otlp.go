@@ -31,7 +31,7 @@ const (
 func ExportOTLP(ctx context.Context, endpoint string, headers http.Header, traces ptrace.Traces) error {
 	base, err := url.Parse(endpoint)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return fmt.Errorf("%w: %q: an OTLP/HTTP URL is expected, like http://localhost:4318", ErrExport, endpoint)
+		return fmt.Errorf("%w: an OTLP/HTTP URL is expected as endpoint, like http://localhost:4318", ErrExport)
 	}
 	if !strings.HasSuffix(base.Path, "/v1/traces") {
 		base.Path = strings.TrimRight(base.Path, "/") + "/v1/traces"
@@ -54,7 +54,12 @@ func ExportOTLP(ctx context.Context, endpoint string, headers http.Header, trace
 	defer client.CloseIdleConnections()
 	answer, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrExport, err)
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			// Its text holds the whole URL.
+			err = wrapped.Err
+		}
+		return fmt.Errorf("%w to %s: %w", ErrExport, Redacted(base.String()), err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxExportBody))
@@ -62,13 +67,23 @@ func ExportOTLP(ctx context.Context, endpoint string, headers http.Header, trace
 		return fmt.Errorf("%w: %w", ErrExport, err)
 	}
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%w: %s answered HTTP %d", ErrExport, base.Redacted(), answer.StatusCode)
+		return fmt.Errorf("%w: %s answered HTTP %d", ErrExport, Redacted(base.String()), answer.StatusCode)
 	}
 	accepted := ptraceotlp.NewExportResponse()
 	if err := accepted.UnmarshalProto(text); err == nil && accepted.PartialSuccess().RejectedSpans() > 0 {
 		return fmt.Errorf("%w: %d spans were rejected: %s", ErrExport, accepted.PartialSuccess().RejectedSpans(), accepted.PartialSuccess().ErrorMessage())
 	}
 	return nil
+}
+
+// Redacted is an endpoint without the secrets that its URL may hold.
+func Redacted(endpoint string) string {
+	base, err := url.Parse(endpoint)
+	if err != nil {
+		return "the endpoint"
+	}
+	base.RawQuery = ""
+	return base.Redacted()
 }
 
 // ParseHeaders reads headers as OTEL_EXPORTER_OTLP_HEADERS holds them:

@@ -29,6 +29,8 @@ type Plan struct {
 	Modifications      []Modification
 	// Changes are all differences between the two requests.
 	Changes []jsondoc.Change
+	// Pinned is the model that both arms ask for, when it is not the recorded one.
+	Pinned string
 
 	found     *prompted
 	target    *registry.Version
@@ -42,6 +44,8 @@ type PlanOptions struct {
 	Registry *registry.Snapshot
 	// Dialect overrides what the span says or suggests.
 	Dialect string
+	// PinModel makes both arms ask for the model that the recorded answer names.
+	PinModel bool
 }
 
 // NewPlan rebuilds the recorded request, checks it and makes the changes. It
@@ -60,6 +64,11 @@ func NewPlan(source *Source, o PlanOptions) (*Plan, error) {
 			p.note(wire.Warning, "prompt-white-space", "the recorded prompt differs from its version in white space at the ends")
 		}
 	}
+	if o.PinModel {
+		if err := p.pinModel(); err != nil {
+			return p, err
+		}
+	}
 	if o.Changes.Empty() {
 		return p, nil
 	}
@@ -68,6 +77,25 @@ func NewPlan(source *Source, o PlanOptions) (*Plan, error) {
 		return p, err
 	}
 	return p, p.assert()
+}
+
+// pinModel asks for the model that answered, in place of the alias that was
+// asked for.
+func (p *Plan) pinModel() error {
+	asked, answered := p.Control.Member("model").Str(), p.Source.Call.ResponseModel
+	if answered == "" {
+		return fmt.Errorf("%w: --pin-model: the span does not say which model answered", ErrChange)
+	}
+	p.Notes = slices.DeleteFunc(p.Notes, func(n wire.Note) bool { return n.ID == "model-alias" })
+	if asked == answered {
+		return nil
+	}
+	p.Pinned, p.Control = answered, p.Control.Clone()
+	p.note(wire.Info, "model-pinned", "both arms ask for "+quote(answered)+", which answered; the recorded request asked for "+quote(asked))
+	if err := p.Control.Set("/model", jsondoc.NewString(answered)); err != nil {
+		return fmt.Errorf("%w: %w", ErrChange, err)
+	}
+	return nil
 }
 
 func (p *Plan) note(severity wire.Severity, id, text string) {
@@ -266,7 +294,7 @@ func (p *Plan) assert() error {
 }
 
 // Refused tells whether the findings forbid sending.
-func (p *Plan) Refused() bool { return failed(p.Notes) }
+func (p *Plan) Refused() bool { return p.Request.Grade == wire.Mismatch || failed(p.Notes) }
 
 // Digest identifies the change: the hash of the treatment's differences.
 func (p *Plan) Digest() string {

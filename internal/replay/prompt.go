@@ -234,7 +234,7 @@ func (p *Plan) NewVersion(author, message string) (registry.NewVersion, error) {
 			}
 		}
 		if total != 1 {
-			return registry.NewVersion{}, fmt.Errorf("%w: %s occurs %d times in the template of %s@%s: it holds values of variables, and cannot be committed",
+			return registry.NewVersion{}, fmt.Errorf("%w: %s occurs %d times in the template of %s@%s, exactly 1 is expected: the edited text comes from a variable or a partial, and cannot be committed",
 				ErrChange, quote(e.Old), total, p.found.prompt.Name, p.target.Version)
 		}
 		texts[hit].Content = strings.Replace(texts[hit].Content, e.Old, e.New, 1)

@@ -24,6 +24,7 @@ const (
 	OutcomePlanned    = "planned"
 	OutcomeUnfaithful = "unfaithful"
 	OutcomeRepeated   = "repeated"
+	OutcomeFailed     = "failed"
 )
 
 // Result is what a replay found out (docs/replay.md describes each member).
@@ -67,6 +68,8 @@ type RequestResult struct {
 	// SHA256 is the rebuilt request's hash, Recorded the span's.
 	SHA256   string `json:"sha256"`
 	Recorded string `json:"recorded_sha256,omitempty"`
+	// Pinned is the model that both arms ask for in place of the recorded alias.
+	Pinned string `json:"pinned_model,omitempty"`
 	// Bytes is true when the recorded request was restored byte for byte.
 	Bytes bool `json:"bytes"`
 	// Control and Treatment are the requests; on a dry run only.
@@ -124,7 +127,7 @@ func (p *Plan) Result(runs int, bodies bool) *Result {
 		Prompt: PromptResult{Name: id.PromptName, Version: id.PromptVersion, Resolution: id.Resolution},
 		Request: RequestResult{
 			Dialect: p.Request.Dialect, Grade: p.Request.Grade, SHA256: p.Request.SHA256,
-			Recorded: p.Request.Recorded, Bytes: p.Request.Source != nil,
+			Recorded: p.Request.Recorded, Bytes: p.Request.Source != nil, Pinned: p.Pinned,
 		},
 		Modifications: []Modification{}, Changes: []ChangeResult{}, Runs: []RunResult{},
 		Calls: p.Calls(runs), Notes: slices.Clone(p.Notes), Outcome: OutcomePlanned, plan: p,
@@ -166,9 +169,29 @@ func (r *Result) AddRuns(runs []Run, evaluators []*evaluator.Evaluator) {
 	for _, arm := range p.arms() {
 		r.Arms = append(r.Arms, armResult(arm, runs))
 	}
+	r.Calls = sent(runs)
 	r.Scores = measureScores(recorded, runs, p.Treatment != nil)
 	r.compareRecorded(recorded)
 	r.Outcome = r.outcome()
+}
+
+// Answered tells whether any request was answered.
+func (r *Result) Answered() bool {
+	return slices.ContainsFunc(r.Arms, func(a ArmResult) bool { return a.Answered > 0 })
+}
+
+// sent counts the requests that left, retries included.
+func sent(runs []Run) int {
+	n := 0
+	for i := range runs {
+		switch {
+		case runs[i].Response != nil:
+			n += max(1, runs[i].Response.Attempts)
+		case !runs[i].Start.IsZero():
+			n++
+		}
+	}
+	return n
 }
 
 func runResult(run *Run) RunResult {
@@ -299,6 +322,8 @@ func (r *Result) ExitCode() int {
 		return 1
 	case NotEnoughRuns, OutcomeUnfaithful:
 		return 3
+	case OutcomeFailed:
+		return 4
 	}
 	if r.Request.Grade == wire.Mismatch {
 		return 3

@@ -28,6 +28,8 @@ var (
 	ErrBudget = errors.New("budget")
 	// ErrProvider is returned when no call of an arm was answered.
 	ErrProvider = errors.New("provider")
+	// ErrNotSent marks the runs that were left out after others had failed.
+	ErrNotSent = errors.New("not sent")
 )
 
 // Sender sends a request; *wire.Client is one.
@@ -58,7 +60,7 @@ type Run struct {
 	N          int
 	Start, End time.Time
 	Response   *wire.Response
-	// Err is set when there was no answer.
+	// Err is set when there was no answer, or it states an error.
 	Err error
 	// Call is request and answer as they stand on the replay's span.
 	Call   *genai.Call
@@ -99,12 +101,14 @@ func (p *Plan) schedule(runs int) []Run {
 	return list
 }
 
-// failuresInARow is how many requests may go unanswered one after the other
-// before the rest is not sent.
+// failuresInARow is how many requests of an arm may go unanswered one after the
+// other before the rest is not sent.
 const failuresInARow = 3
 
-// Execute runs the arms of a plan. Runs that got no answer have Err set; the
-// error is for plans that were not run, or of which an arm got no answer.
+// Execute runs the arms of a plan. Runs that got no answer have Err set; those
+// that were not sent have no Start either. Without runs the error says why the
+// plan was not run; with runs it says that an arm got no answer, or that the
+// rest was not sent.
 func (p *Plan) Execute(ctx context.Context, o RunOptions) ([]Run, error) {
 	if o.MaxCalls > 0 && p.Calls(o.Runs) > o.MaxCalls {
 		return nil, fmt.Errorf("%w: %d calls are needed, --max-calls allows %d", ErrBudget, p.Calls(o.Runs), o.MaxCalls)
@@ -117,55 +121,75 @@ func (p *Plan) Execute(ctx context.Context, o RunOptions) ([]Run, error) {
 		}
 		bodies[arm] = body.Bytes()
 	}
-	runs := p.schedule(o.Runs)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	x := &execution{options: o, bodies: bodies, runs: p.schedule(o.Runs), inARow: map[string]int{}}
+	x.send(ctx)
+	if x.stopped == nil && ctx.Err() != nil {
+		x.stopped = fmt.Errorf("replay: %w", context.Cause(ctx))
+	}
+	return x.runs, p.finish(x.runs, o.Evaluators, x.stopped)
+}
+
+// execution sends the requests of a plan.
+type execution struct {
+	options RunOptions
+	bodies  map[string][]byte
+	runs    []Run
+
+	mutex  sync.Mutex
+	done   int
+	inARow map[string]int
+	// stopped says why the rest is not sent. What is under way goes on: it will
+	// be paid for anyway.
+	stopped error
+}
+
+func (x *execution) send(ctx context.Context) {
 	var group sync.WaitGroup
-	var mutex sync.Mutex
-	done, inARow := 0, 0
 	next := make(chan *Run)
-	for range max(1, min(o.Concurrency, len(runs))) {
+	for range max(1, min(x.options.Concurrency, len(x.runs))) {
 		group.Go(func() {
 			for run := range next {
-				run.send(ctx, o.Sender, bodies[run.Arm])
-				mutex.Lock()
-				done++
-				if inARow++; run.Err == nil {
-					inARow = 0
-				}
-				if inARow >= failuresInARow {
-					cancel(fmt.Errorf("%w: %d requests in a row failed: %w", ErrProvider, inARow, run.Err))
-				}
-				if o.Progress != nil {
-					o.Progress(done, len(runs))
-				}
-				mutex.Unlock()
+				x.sendOne(ctx, run)
 			}
 		})
 	}
-	for i := range runs {
-		next <- &runs[i]
+	for i := range x.runs {
+		next <- &x.runs[i]
 	}
 	close(next)
 	group.Wait()
-	return runs, p.finish(runs, o.Evaluators, context.Cause(ctx))
 }
 
-func (r *Run) send(ctx context.Context, sender Sender, body []byte) {
-	if ctx.Err() != nil {
-		r.Err = context.Cause(ctx)
+func (x *execution) sendOne(ctx context.Context, run *Run) {
+	x.mutex.Lock()
+	stopped := x.stopped != nil || ctx.Err() != nil
+	x.mutex.Unlock()
+	if stopped {
+		run.Err = ErrNotSent
 		return
 	}
-	r.Start = time.Now()
-	r.Response, r.Err = sender.Send(ctx, body)
-	r.End = time.Now()
-	if r.Err == nil && r.Response.Err != nil {
-		r.Err = r.Response.Err
+	run.Start = time.Now()
+	run.Response, run.Err = x.options.Sender.Send(ctx, x.bodies[run.Arm])
+	run.End = time.Now()
+	if run.Err == nil && run.Response.Err != nil {
+		run.Err = run.Response.Err
+	}
+	x.mutex.Lock()
+	defer x.mutex.Unlock()
+	x.done++
+	if x.inARow[run.Arm]++; run.Err == nil {
+		x.inARow[run.Arm] = 0
+	}
+	if n := x.inARow[run.Arm]; n >= failuresInARow && x.stopped == nil {
+		x.stopped = fmt.Errorf("%w: %d requests of the %s arm in a row failed: %w", ErrProvider, n, run.Arm, run.Err)
+	}
+	if x.options.Progress != nil {
+		x.options.Progress(x.done, len(x.runs))
 	}
 }
 
 // finish reads, scores and compares the answers.
-func (p *Plan) finish(runs []Run, evaluators []*evaluator.Evaluator, cause error) error {
+func (p *Plan) finish(runs []Run, evaluators []*evaluator.Evaluator, stopped error) error {
 	answered := map[string]int{}
 	var last error
 	for i := range runs {
@@ -184,11 +208,8 @@ func (p *Plan) finish(runs []Run, evaluators []*evaluator.Evaluator, cause error
 		run.Scores = score(evaluators, evaluator.NewInput(span, run.Call))
 		run.Divergence = Diverge(p.Source.Call, run.Call)
 	}
-	if errors.Is(cause, ErrProvider) {
-		return cause
-	}
-	if cause != nil {
-		return fmt.Errorf("replay: %w", cause)
+	if stopped != nil {
+		return stopped
 	}
 	for _, arm := range p.arms() {
 		if answered[arm] == 0 {

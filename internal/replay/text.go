@@ -38,21 +38,25 @@ func (r *Result) WriteRuns(w io.Writer, o report.Options) error {
 	return err
 }
 
+// grades say what a grade means.
+var grades = map[wire.Grade]string{
+	wire.Exact:    "exact: proved equal to the recorded request by its hash",
+	wire.Modelled: "modelled: no request hash was recorded, it may differ from what was sent",
+	wire.Mismatch: "MISMATCH: not the recorded request, nothing will be sent",
+}
+
 func (r *Result) writeHead(b *strings.Builder) {
-	fmt.Fprintf(b, "Replay of span %s (trace %s)\n", r.SpanID, r.TraceID)
-	if r.Prompt.Name != "" {
-		fmt.Fprintf(b, "  prompt    %s@%s\n", r.Prompt.Name, r.Prompt.Version)
-	}
-	fmt.Fprintf(b, "  recorded  %s\n", action(r.plan.Source.Call))
-	grade := map[wire.Grade]string{
-		wire.Exact:    "exact: proved equal to the recorded request by its hash",
-		wire.Modelled: "modelled: no request hash was recorded; it may differ from what was sent",
-		wire.Mismatch: "MISMATCH: not the recorded request; nothing will be sent",
-	}[r.Request.Grade]
+	grade := grades[r.Request.Grade]
 	if r.Request.Bytes {
 		grade += ", byte for byte"
 	}
-	fmt.Fprintf(b, "  request   %s, %s\n", r.Request.Dialect, grade)
+	fmt.Fprintf(b, "Fidelity: %s\n", grade)
+	fmt.Fprintf(b, "  span      %s (trace %s)\n", r.SpanID, r.TraceID)
+	if r.Prompt.Name != "" {
+		fmt.Fprintf(b, "  prompt    %s@%s\n", r.Prompt.Name, r.Prompt.Version)
+	}
+	fmt.Fprintf(b, "  request   %s, model %s\n", r.Request.Dialect, line(r.plan.Control.Member("model").Str()))
+	fmt.Fprintf(b, "  recorded  %s\n", action(r.plan.Source.Call))
 	r.writeNotes(b)
 }
 
@@ -109,29 +113,39 @@ func cut(text string, n int) string {
 }
 
 func (r *Result) writeRuns(w io.Writer, o report.Options) error {
+	for _, table := range []*report.Table{r.armTable(), r.scoreTable()} {
+		if _, err := io.WriteString(w, "\n"); err != nil {
+			return err
+		}
+		if err := table.Write(w, report.FormatTable, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Result) armTable() *report.Table {
 	arms := &report.Table{
 		Title: "Answers",
 		Columns: []report.Column{
-			{Name: "arm"}, {Name: "runs", Align: report.Right}, {Name: "as recorded", Align: report.Right}, {Name: "first difference"}, {Name: "strip"}, {Name: "model"},
+			{Name: "arm"}, {Name: "answered", Align: report.Right}, {Name: "as recorded (95 %)", Align: report.Right}, {Name: "first difference"}, {Name: "runs"}, {Name: "model"},
 		},
+		Notes: []string{"runs: = as recorded, ~ other words, ≠ another action, ! no answer, . not sent"},
 	}
 	for _, a := range r.Arms {
 		arms.Rows = append(arms.Rows, []report.Cell{
-			report.Text(a.Arm), report.Text(fmt.Sprintf("%d/%d", a.Answered, a.Runs)),
-			report.Text(fmt.Sprintf("%.0f %% (%.0f–%.0f)", 100*a.SameAction, 100*a.Low, 100*a.High)),
+			report.Text(a.Arm), report.Text(fmt.Sprintf("%d/%d", a.Answered, a.Runs)), report.Text(sameAction(a)),
 			report.Text(kinds(a.Divergence)), report.Text(r.strip(a.Arm)), report.Text(strings.Join(a.Models, ", ")),
 		})
 	}
-	if _, err := io.WriteString(w, "\n"); err != nil {
-		return err
+	return arms
+}
+
+func sameAction(a ArmResult) string {
+	if a.Answered == 0 {
+		return "–"
 	}
-	if err := arms.Write(w, report.FormatTable, o); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(w, "\n"); err != nil {
-		return err
-	}
-	return r.scoreTable().Write(w, report.FormatTable, o)
+	return fmt.Sprintf("%.0f %% (%.0f–%.0f)", 100*a.SameAction, 100*a.Low, 100*a.High)
 }
 
 func kinds(counts map[string]int) string {
@@ -143,12 +157,14 @@ func kinds(counts map[string]int) string {
 }
 
 // strip shows each run of an arm: = as recorded, ~ other words, ≠ another
-// action, ! no answer.
+// action, ! no answer, . not sent.
 func (r *Result) strip(arm string) string {
 	var b strings.Builder
 	for _, run := range r.Runs {
 		switch {
 		case run.Arm != arm:
+		case run.Error == ErrNotSent.Error():
+			b.WriteString(".")
 		case run.Divergence == nil || run.Error != "":
 			b.WriteString("!")
 		case run.Divergence.Kind == Identical:
@@ -163,84 +179,122 @@ func (r *Result) strip(arm string) string {
 }
 
 func (r *Result) scoreTable() *report.Table {
-	t := &report.Table{
-		Title: "Scores",
-		Columns: []report.Column{
-			{Name: "score"}, {Name: "recorded", Align: report.Right}, {Name: "control", Align: report.Right}, {Name: "treatment", Align: report.Right},
-			{Name: "difference (95 %)", Align: report.Right}, {Name: "p", Align: report.Right}, {Name: "verdict"},
-		},
+	t := &report.Table{Title: "Scores", Columns: []report.Column{
+		{Name: "score"}, {Name: "recorded", Align: report.Right}, {Name: "control", Align: report.Right},
+	}}
+	compared := len(r.Arms) > 1
+	if compared {
+		t.Columns = append(t.Columns, report.Column{Name: "treatment", Align: report.Right},
+			report.Column{Name: "difference (95 %)", Align: report.Right}, report.Column{Name: "p", Align: report.Right}, report.Column{Name: "verdict"})
+	} else {
+		t.Columns = append(t.Columns, report.Column{Name: "sd", Align: report.Right})
 	}
-	for _, m := range r.Scores {
-		if m.Recorded == nil && m.Control.Runs == 0 && m.Treatment == nil {
-			continue
-		}
-		treatment, difference, p := "", "", ""
-		if m.Treatment != nil {
-			treatment = number(m.Treatment.Mean)
-		}
-		if m.Difference != nil {
-			difference = signed(*m.Difference)
-			if m.Low != nil {
-				difference += fmt.Sprintf(" (%s to %s)", signed(*m.Low), signed(*m.High))
-			}
-		}
-		if m.P != nil {
-			p = fmt.Sprintf("%.3f", *m.P)
-		}
-		verdict, style := m.Verdict, report.Plain
-		switch {
-		case m.Verdict == NotEnoughRuns && m.RunsNeeded > 0:
-			verdict += fmt.Sprintf(" (%d an arm would show this)", m.RunsNeeded)
-		case m.Verdict == Better:
-			style = report.Good
-		case m.Verdict == Worse:
-			style = report.Bad
-		}
-		recorded := ""
+	for i := range r.Scores {
+		m := &r.Scores[i]
+		recorded := "–"
 		if m.Recorded != nil {
 			recorded = number(*m.Recorded)
 		}
-		t.Rows = append(t.Rows, []report.Cell{
-			report.Text(m.Name), report.Text(recorded), report.Text(number(m.Control.Mean)), report.Text(treatment),
-			report.Text(difference), report.Text(p), {Text: verdict, Style: style},
-		})
+		row := []report.Cell{report.Text(m.Name), report.Text(recorded), report.Text(r.mean(0, &m.Control))}
+		if compared {
+			row = append(row, report.Text(r.mean(1, m.Treatment)), report.Text(m.differenceText()), report.Text(probability(m.P)), m.verdictCell())
+		} else {
+			row = append(row, report.Text(number(m.Control.SD)))
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// mean shows an arm's mean, with the number of answers where not all have the
+// score.
+func (r *Result) mean(arm int, s *ArmScore) string {
+	switch {
+	case s == nil || s.Runs == 0:
+		return "–"
+	case s.Runs < r.Arms[arm].Answered:
+		return fmt.Sprintf("%s (n %d)", number(s.Mean), s.Runs)
+	}
+	return number(s.Mean)
+}
+
+func (m *Measure) differenceText() string {
+	switch {
+	case m.Difference == nil:
+		return "–"
+	case m.Low == nil:
+		return signed(*m.Difference)
+	}
+	return fmt.Sprintf("%s (%s to %s)", signed(*m.Difference), signed(*m.Low), signed(*m.High))
+}
+
+func probability(p *float64) string {
+	switch {
+	case p == nil:
+		return "–"
+	case *p < 0.001:
+		return "<0.001"
+	}
+	return fmt.Sprintf("%.3f", *p)
+}
+
+// mostRuns is the largest number of runs that is worth advising.
+const mostRuns = 1000
+
+func (m *Measure) verdictCell() report.Cell {
+	text, style := m.Verdict, report.Plain
+	switch {
+	case m.Verdict == NotEnoughRuns && m.RunsNeeded > 0 && m.RunsNeeded <= mostRuns:
+		text += fmt.Sprintf(" (%d an arm would show this)", m.RunsNeeded)
+	case m.Verdict == Better:
+		style = report.Good
+	case m.Verdict == Worse:
+		style = report.Bad
+	}
+	return report.Cell{Text: text, Value: text, Style: style}
 }
 
 func number(x float64) string { return fmt.Sprintf("%.4g", x) }
 func signed(x float64) string { return fmt.Sprintf("%+.3g", x) }
 
 func (r *Result) writeTail(b *strings.Builder) {
-	r.writeNotes(b)
+	if r.shown < len(r.Notes) {
+		b.WriteString("\nFindings:\n")
+		r.writeNotes(b)
+	}
 	failures := map[string]int{}
 	for _, run := range r.Runs {
 		if run.Error != "" {
-			failures[cut(run.Error, 300)]++
+			failures[run.Arm+" arm: "+cut(run.Error, 300)]++
 		}
 	}
+	if len(failures) > 0 {
+		b.WriteString("\nWithout an answer:\n")
+	}
 	for _, text := range slices.Sorted(maps.Keys(failures)) {
-		fmt.Fprintf(b, "\n%d runs failed: %s\n", failures[text], text)
+		fmt.Fprintf(b, "  %d of the %s\n", failures[text], text)
 	}
 	fmt.Fprintf(b, "\nResult: %s.\n", r.sentence())
 	if r.Exported != "" {
-		fmt.Fprintf(b, "Spans of run %s: %s\n", r.RunID, r.Exported)
+		fmt.Fprintf(b, "Kept: %s, run %s\n", r.Exported, r.RunID)
 	}
 	if r.Committed != nil {
-		fmt.Fprintf(b, "Committed as %s@%s (%s)\n", r.Committed.Prompt, r.Committed.Version, r.Committed.File)
+		fmt.Fprintf(b, "Committed: %s@%s, %s\n", r.Committed.Prompt, r.Committed.Version, r.Committed.File)
 	}
 }
 
 func (r *Result) sentence() string {
 	switch r.Outcome {
 	case OutcomeRepeated:
-		return fmt.Sprintf("the unchanged request was repeated %d times", r.Calls)
+		return fmt.Sprintf("the unchanged request was repeated %d times", r.Arms[0].Answered)
+	case OutcomeFailed:
+		return "failed: not all arms were answered"
 	case Better:
 		return "the change is better on at least one quality score and worse on none"
 	case Worse:
 		return "the change is worse"
 	case Equal:
-		return "no quality score differs in any run"
+		return "no quality score differs between the arms in any run"
 	case NotEnoughRuns:
 		return "not enough runs to tell; repeat with a larger -n"
 	case OutcomeUnfaithful:

@@ -73,6 +73,14 @@ func DefaultEndpoint(dialectName string) string {
 	return ""
 }
 
+// DefaultProvider is the provider that serves the default endpoint.
+func DefaultProvider(dialectName string) string {
+	if d, err := dialectOf(dialectName); err == nil {
+		return d.providers[0]
+	}
+	return ""
+}
+
 // NewClient checks the configuration and returns a client.
 func NewClient(config ClientConfig) (*Client, error) {
 	d, err := dialectOf(config.Dialect)
@@ -135,8 +143,11 @@ func IsLoopback(endpoint string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// URL is where requests go, without credentials.
-func (c *Client) URL() string { return c.url }
+// URL is where requests go, without the query, which may hold credentials.
+func (c *Client) URL() string {
+	shown, _, _ := strings.Cut(c.url, "?")
+	return shown
+}
 
 // CloseIdle closes connections that are kept for further requests.
 func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
@@ -186,8 +197,8 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Response, time.Dura
 	}
 	r.Duration = time.Since(start)
 	if r.Err != nil {
-		r.Err.Message = c.redact(r.Err.Message)
-		r.Call.ErrorMessage = r.Err.Message
+		r.Err.Type, r.Err.Message = c.redact(r.Err.Type), c.redact(r.Err.Message)
+		r.Call.ErrorType, r.Call.ErrorMessage = r.Err.Type, r.Err.Message
 	}
 	return r, retryAfter(answer.Header, time.Now()), nil
 }
@@ -278,6 +289,11 @@ func (c *Client) redact(text string) string {
 	secrets := []string{c.config.APIKey}
 	for _, values := range c.config.Headers {
 		secrets = append(secrets, values...)
+	}
+	if base, err := url.Parse(c.url); err == nil {
+		for _, values := range base.Query() {
+			secrets = append(secrets, values...)
+		}
 	}
 	for _, secret := range secrets {
 		if len(secret) >= 4 {

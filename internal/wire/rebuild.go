@@ -129,6 +129,7 @@ func (r *Request) prove(recorded string, applied bool) {
 	if recorded == "" {
 		if !applied {
 			r.Grade = Mismatch
+			r.note(Error, NoteHashMismatch, "without its residual the request is not the recorded one")
 		}
 		r.note(Warning, NoteNoHash, "no request hash was recorded: the request is modelled from the span and may differ from what was sent")
 		return

@@ -75,6 +75,11 @@ func (v *Value) appendTo(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// Pretty writes the value indented, for people.
+func (v *Value) Pretty() string {
+	return string(v.Format(Style{Comma: ",", Colon: ": ", Indent: "  "}))
+}
+
 // Format writes the value in one style throughout. Numbers keep their source
 // text, strings are escaped as the style says.
 func (v *Value) Format(s Style) []byte { return v.format(nil, s, 1) }
