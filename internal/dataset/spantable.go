@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/genai"
@@ -175,7 +174,7 @@ func (t *spanTable) writeContent(r *spanRow) int {
 	t.leaves["input_chars"].int(clampInt32(len(r.input) + len(r.system)))
 	t.leaves["output_chars"].int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
 	t.leaves["tool_call_count"].int(clampInt32(len(r.calls)))
-	t.leaves["is_replay"].bool(isReplay(r.span.Attributes()))
+	t.leaves["is_replay"].bool(identity.IsReplay(r.span.Attributes()))
 	return len(r.system) + len(r.input) + len(r.output) + len(r.tools)
 }
 
@@ -201,11 +200,6 @@ func writeCalls(ids, names, arguments *leaf, calls []genai.ToolCall, clean func(
 }
 
 func clampInt32(n int) int32 { return int32(min(n, 1<<31-1)) }
-
-func isReplay(m pcommon.Map) bool {
-	value, ok := m.Get(identity.AttrReplay)
-	return ok && (value.Type() == pcommon.ValueTypeBool && value.Bool() || value.Type() == pcommon.ValueTypeStr && value.Str() == "true")
-}
 
 // writeRest writes what has no column of its own and returns its size.
 func (t *spanTable) writeRest(r *spanRow) int {

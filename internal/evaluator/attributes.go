@@ -6,6 +6,7 @@ package evaluator
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -75,7 +76,9 @@ func ReadAttributes(attributes pcommon.Map) (Score, bool) {
 		case AttrScoreValue:
 			switch value.Type() {
 			case pcommon.ValueTypeDouble:
-				s.Value = genai.Some(value.Double())
+				if v := value.Double(); !math.IsNaN(v) && !math.IsInf(v, 0) {
+					s.Value = genai.Some(v)
+				}
 			case pcommon.ValueTypeInt:
 				s.Value = genai.Some(float64(value.Int()))
 			}

@@ -31,29 +31,31 @@ var _ = register(definition{
 
 // wanted are the parameters of contains.
 type wanted struct {
-	All        []string `json:"all"`
-	Any        []string `json:"any"`
-	None       []string `json:"none"`
+	All        []string `json:"all,omitempty"`
+	Any        []string `json:"any,omitempty"`
+	None       []string `json:"none,omitempty"`
 	IgnoreCase bool     `json:"ignore_case"`
 }
 
-func buildContains(raw json.RawMessage) (check, error) {
+func buildContains(raw json.RawMessage) (check, any, error) {
 	var params wanted
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(params.All)+len(params.Any)+len(params.None) == 0 {
-		return nil, errors.New("one of all, any and none is expected")
+		return nil, nil, errors.New("one of all, any and none is expected")
 	}
-	for _, list := range [][]string{params.All, params.Any, params.None} {
-		if slices.Contains(list, "") {
-			return nil, errors.New("an empty text is contained in every answer; remove it")
+	for _, list := range [...]*[]string{&params.All, &params.Any, &params.None} {
+		for i, text := range *list {
+			if text == "" {
+				return nil, nil, errors.New("an empty text is contained in every answer; remove it")
+			}
+			(*list)[i] = params.fold(text)
 		}
-		for i := range list {
-			list[i] = params.fold(list[i])
-		}
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
 	}
-	return onText(params.pass), nil
+	return onText(params.pass), params, nil
 }
 
 func (w wanted) fold(text string) string {

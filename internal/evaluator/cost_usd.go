@@ -29,14 +29,16 @@ var _ = register(definition{
 // price is in dollars per million tokens.
 type price struct {
 	Model      string   `json:"model"`
-	Provider   string   `json:"provider"`
+	Provider   string   `json:"provider,omitempty"`
 	Input      *float64 `json:"input"`
 	Output     *float64 `json:"output"`
 	CacheRead  *float64 `json:"cache_read"`
 	CacheWrite *float64 `json:"cache_write"`
 }
 
-func (p *price) validate() error {
+// complete checks a price and fills in what it leaves out: cached input costs
+// as much as other input.
+func (p *price) complete() error {
 	if p.Model == "" {
 		return fmt.Errorf("model: a model name is expected; * stands for any")
 	}
@@ -48,23 +50,29 @@ func (p *price) validate() error {
 			return fmt.Errorf("%g: a price is zero or more", *v)
 		}
 	}
+	if p.CacheRead == nil {
+		p.CacheRead = p.Input
+	}
+	if p.CacheWrite == nil {
+		p.CacheWrite = p.Input
+	}
 	return nil
 }
 
-func buildCost(raw json.RawMessage) (check, error) {
+func buildCost(raw json.RawMessage) (check, any, error) {
 	var params struct {
-		Prices []price `json:"prices"`
+		Prices []price `json:"prices,omitempty"`
 		thresholds
 	}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := params.validate(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range params.Prices {
-		if err := params.Prices[i].validate(); err != nil {
-			return nil, fmt.Errorf("prices[%d]: %w", i, err)
+		if err := params.Prices[i].complete(); err != nil {
+			return nil, nil, fmt.Errorf("prices[%d]: %w", i, err)
 		}
 	}
 	return func(in *Input) (Result, bool, error) {
@@ -73,7 +81,7 @@ func buildCost(raw json.RawMessage) (check, error) {
 			return Result{}, false, nil
 		}
 		return params.label(v), true, nil
-	}, nil
+	}, params, nil
 }
 
 // cost returns the cost that the span states, else its tokens at the price of
@@ -91,9 +99,7 @@ func cost(c *genai.Call, prices []price) (float64, bool) {
 	// Input includes what was read from and written to the cache.
 	read := within(c.Usage.CacheReadTokens, input)
 	written := within(c.Usage.CacheWriteTokens, input-read)
-	total := (input-read-written)**p.Input + output**p.Output
-	total += read * orElse(p.CacheRead, *p.Input)
-	total += written * orElse(p.CacheWrite, *p.Input)
+	total := (input-read-written)**p.Input + output**p.Output + read**p.CacheRead + written**p.CacheWrite
 	return total / 1e6, true
 }
 
@@ -118,11 +124,4 @@ func within(n genai.Opt[int64], limit float64) float64 {
 		return 0
 	}
 	return min(count, limit)
-}
-
-func orElse(v *float64, other float64) float64 {
-	if v == nil {
-		return other
-	}
-	return *v
 }

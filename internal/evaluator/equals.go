@@ -25,20 +25,21 @@ var _ = register(definition{
 	build:    buildEquals,
 })
 
-func buildEquals(raw json.RawMessage) (check, error) {
+func buildEquals(raw json.RawMessage) (check, any, error) {
 	var params struct {
 		Value      *string `json:"value"`
 		IgnoreCase bool    `json:"ignore_case"`
 	}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if params.Value == nil {
-		return nil, errors.New("value: a text is expected")
+		return nil, nil, errors.New("value: a text is expected")
 	}
 	want := strings.TrimSpace(*params.Value)
+	params.Value = &want
 	return onText(func(text string) (bool, string) {
 		text = strings.TrimSpace(text)
 		return text == want || params.IgnoreCase && strings.EqualFold(text, want), "the answer differs"
-	}), nil
+	}), params, nil
 }

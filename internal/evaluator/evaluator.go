@@ -5,17 +5,19 @@ package evaluator
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/gowebpki/jcs"
-
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/nearest"
+	"github.com/spanloop/spanloop/internal/registry"
 )
 
 // Info describes an evaluator in the catalogue.
@@ -49,8 +51,13 @@ type definition struct {
 	info Info
 	// revision is raised by hand whenever the same input could score otherwise.
 	revision int
-	build    func(raw json.RawMessage) (check, error)
+	build    build
 }
+
+// build reads an evaluator's parameters and returns its check, and those
+// parameters as they count: defaults filled in, forms that mean the same made
+// one. The version is taken over the latter.
+type build func(raw json.RawMessage) (run check, effective any, err error)
 
 // Evaluator is a configured evaluator.
 type Evaluator struct {
@@ -88,20 +95,28 @@ func Catalogue() []Info {
 	return list
 }
 
+// Names lists the names of all evaluators.
+func Names() []string {
+	list := slices.Collect(maps.Keys(catalogue))
+	slices.Sort(list)
+	return list
+}
+
 // New configures an evaluator. Its parameters are those of the catalogue, and
 // "as" renames its scores. Unknown names and parameters are errors.
 func New(name string, params map[string]any) (*Evaluator, error) {
 	d, ok := catalogue[name]
 	if !ok {
-		return nil, fmt.Errorf("unknown evaluator %q; known: %s", name, strings.Join(names(), ", "))
+		return nil, fmt.Errorf("unknown evaluator %q; did you mean %s? All are in docs/evaluators.md",
+			sanitise(clip(name, maxName)), strings.Join(nearest.Names(name, Names(), 3), ", "))
 	}
 	e := &Evaluator{info: d.info, name: name}
 	own := map[string]any{}
 	for key, value := range params {
 		if key == "as" {
 			as, isText := value.(string)
-			if !isText || as == "" {
-				return nil, fmt.Errorf("%s: as: a name is expected", name)
+			if !isText || !scoreName.MatchString(as) {
+				return nil, fmt.Errorf("%s: as: a name of up to 64 letters, digits and _ - . is expected", name)
 			}
 			e.name = as
 			continue
@@ -112,14 +127,20 @@ func New(name string, params map[string]any) (*Evaluator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: parameters: %w", name, err)
 	}
-	if e.check, err = d.build(raw); err != nil {
+	run, effective, err := d.build(raw)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if e.version, err = version(name, d.revision, raw); err != nil {
+	e.check = run
+	if e.version, err = version(name, d.revision, effective); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return e, nil
 }
+
+// scoreName is what scores may be called: it becomes part of attribute and
+// column names.
+var scoreName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
 
 // Defaults returns every evaluator that works without parameters.
 func Defaults() []*Evaluator {
@@ -135,23 +156,20 @@ func Defaults() []*Evaluator {
 	return list
 }
 
-func names() []string {
-	var list []string
-	for _, info := range Catalogue() {
-		list = append(list, info.Name)
-	}
-	return list
-}
+// versionDigits is how many hex digits of the hash a version shows.
+const versionDigits = 16
 
 // version hashes the evaluator's identity over canonical JSON (RFC 8785).
-func version(name string, revision int, params json.RawMessage) (string, error) {
-	identity := fmt.Appendf(nil, `{"evaluator":%q,"revision":%d,"params":%s}`, name, revision, params)
-	canonical, err := jcs.Transform(identity)
+func version(name string, revision int, effective any) (string, error) {
+	identity, err := json.Marshal(map[string]any{"evaluator": name, "revision": revision, "params": effective})
 	if err != nil {
 		return "", fmt.Errorf("parameters: %w", err)
 	}
-	sum := sha256.Sum256(canonical)
-	return "sha256:" + hex.EncodeToString(sum[:8]), nil
+	hash, err := registry.HashJSON(identity)
+	if err != nil {
+		return "", fmt.Errorf("parameters: %w", err)
+	}
+	return hash[:len(registry.HashPrefix)+versionDigits], nil
 }
 
 // decode reads parameters strictly into a struct.
@@ -165,11 +183,13 @@ func decode(raw json.RawMessage, into any) error {
 }
 
 // noParams builds an evaluator that takes no parameters.
-func noParams(c check) func(json.RawMessage) (check, error) {
-	return func(raw json.RawMessage) (check, error) {
-		return c, decode(raw, &struct{}{})
+func noParams(c check) build {
+	return func(raw json.RawMessage) (check, any, error) {
+		return c, struct{}{}, decode(raw, &struct{}{})
 	}
 }
+
+var errNotFinite = errors.New("the value is no finite number")
 
 // Evaluate scores one call; false says that the evaluator does not apply to it.
 // A check that fails or panics yields a score without a value.
@@ -186,6 +206,9 @@ func (e *Evaluator) Evaluate(in *Input) (score Score, applies bool) {
 		}
 	}()
 	result, applies, err := e.check(in)
+	if v := result.Value; err == nil && v.Set && (math.IsNaN(v.Value) || math.IsInf(v.Value, 0)) {
+		err = errNotFinite
+	}
 	if err != nil {
 		score.ErrorType, score.Explanation = "evaluator_error", sanitise(err.Error())
 		return score, true
@@ -213,12 +236,4 @@ func sanitise(text string) string {
 		return string(runes[:maxExplanation-1]) + "…"
 	}
 	return clean
-}
-
-// passFail labels a check whose value is 1 for pass and 0 for fail.
-func passFail(pass bool, explanation string) Result {
-	if pass {
-		return Result{Value: genai.Some(1.0), Label: LabelPass, Explanation: explanation}
-	}
-	return Result{Value: genai.Some(0.0), Label: LabelFail, Explanation: explanation}
 }

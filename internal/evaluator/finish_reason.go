@@ -24,13 +24,15 @@ var _ = register(definition{
 // maxReasons bounds how many finish reasons a label names.
 const maxReasons = 8
 
-func buildFinishReason(raw json.RawMessage) (check, error) {
+func buildFinishReason(raw json.RawMessage) (check, any, error) {
 	var params struct {
-		Allowed []string `json:"allowed"`
+		Allowed []string `json:"allowed,omitempty"`
 	}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	slices.Sort(params.Allowed)
+	params.Allowed = slices.Compact(params.Allowed)
 	return func(in *Input) (Result, bool, error) {
 		reasons := in.Call.FinishReasons
 		if len(reasons) == 0 {
@@ -47,7 +49,7 @@ func buildFinishReason(raw json.RawMessage) (check, error) {
 			}
 		}
 		return result, true, nil
-	}, nil
+	}, params, nil
 }
 
 // reasonsLabel names the different reasons of the choices in order.

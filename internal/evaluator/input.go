@@ -25,6 +25,8 @@ type Input struct {
 	single   [1]string
 	joined   string
 	gotText  bool
+	// unreadable is set by texts when the answer cannot be read.
+	unreadable bool
 }
 
 // NewInput returns the input for a span that was read into a call.
@@ -42,6 +44,19 @@ func (in *Input) toolCalls() []genai.ToolCall {
 		in.calls, in.gotCalls = in.Call.ToolCalls(), true
 	}
 	return in.calls
+}
+
+// onToolCalls builds a check of the answer's tool calls.
+func onToolCalls(run func(in *Input, calls []genai.ToolCall) Result) check {
+	return func(in *Input) (Result, bool, error) {
+		if calls := in.toolCalls(); len(calls) > 0 {
+			return run(in, calls), true, nil
+		}
+		if in.isInference() {
+			in.texts()
+		}
+		return unreadable, in.unreadable, nil
+	}
 }
 
 // pastCalls are the tool calls in the history.
@@ -68,6 +83,7 @@ func (in *Input) texts() []string {
 	in.gotText = true
 	list, err := in.Call.Output.List()
 	if err != nil {
+		in.unreadable = true
 		return nil
 	}
 	in.choices = in.single[:0]

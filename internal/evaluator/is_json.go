@@ -22,12 +22,12 @@ var _ = register(definition{
 	build:    buildIsJSON,
 })
 
-func buildIsJSON(raw json.RawMessage) (check, error) {
+func buildIsJSON(raw json.RawMessage) (check, any, error) {
 	var params struct {
 		Always bool `json:"always"`
 	}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	valid := onText(func(text string) (bool, string) { return isJSON(text), "the answer is not valid JSON" })
 	return func(in *Input) (Result, bool, error) {
@@ -35,7 +35,7 @@ func buildIsJSON(raw json.RawMessage) (check, error) {
 			return Result{}, false, nil
 		}
 		return valid(in)
-	}, nil
+	}, params, nil
 }
 
 // isJSON tries the quick check first; JSON that nests deeper than that one goes

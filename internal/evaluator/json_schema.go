@@ -22,27 +22,28 @@ var _ = register(definition{
 	build:    buildJSONSchema,
 })
 
-func buildJSONSchema(raw json.RawMessage) (check, error) {
+func buildJSONSchema(raw json.RawMessage) (check, any, error) {
 	var params struct {
 		Schema json.RawMessage `json:"schema"`
 	}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(params.Schema) == 0 {
-		return nil, errors.New("schema: a JSON schema is expected")
+		return nil, nil, errors.New("schema: a JSON schema is expected")
 	}
 	text := string(params.Schema)
 	if params.Schema[0] == '"' {
 		if err := json.Unmarshal(params.Schema, &text); err != nil {
-			return nil, fmt.Errorf("schema: %w", err)
+			return nil, nil, fmt.Errorf("schema: %w", err)
 		}
 	}
 	s, err := compileSchema(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return func(in *Input) (Result, bool, error) { return fitsSchema(in, s) }, nil
+	params.Schema = json.RawMessage(text)
+	return func(in *Input) (Result, bool, error) { return fitsSchema(in, s) }, params, nil
 }
 
 // fitsSchema checks each choice. What cannot be checked has no score.

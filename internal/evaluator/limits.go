@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -17,8 +16,8 @@ var thresholdParams = []Param{{"min", "fail below this value"}, {"max", "fail ab
 
 // thresholds turn a value into pass or fail.
 type thresholds struct {
-	Min *float64 `json:"min"`
-	Max *float64 `json:"max"`
+	Min *float64 `json:"min,omitempty"`
+	Max *float64 `json:"max,omitempty"`
 }
 
 func (t thresholds) validate() error {
@@ -50,13 +49,13 @@ func measure(name, summary, direction string, value func(*Input) (float64, bool)
 	return definition{
 		info:     Info{Name: name, Summary: summary, Params: thresholdParams, Range: "0..", Direction: direction},
 		revision: 1,
-		build: func(raw json.RawMessage) (check, error) {
+		build: func(raw json.RawMessage) (check, any, error) {
 			var params thresholds
 			if err := decode(raw, &params); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if err := params.validate(); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			return func(in *Input) (Result, bool, error) {
 				v, ok := value(in)
@@ -64,7 +63,7 @@ func measure(name, summary, direction string, value func(*Input) (float64, bool)
 					return Result{}, false, nil
 				}
 				return params.label(v), true, nil
-			}, nil
+			}, params, nil
 		},
 	}
 }
@@ -84,15 +83,6 @@ func clip(text string, runes int) string {
 			return text[:last] + "…"
 		}
 		n++
-	}
-	return text
-}
-
-// firstRunes bounds how much of a long text is looked at: enough for a number
-// of characters of up to four bytes each.
-func firstRunes(text string, runes int) string {
-	if limit := runes * utf8.UTFMax; len(text) > limit {
-		return text[:limit]
 	}
 	return text
 }

@@ -67,6 +67,9 @@ func refusal(in *Input) (Result, bool, error) {
 		}
 	}
 	texts := in.texts()
+	if in.unreadable {
+		return unreadable, true, nil
+	}
 	if len(texts) == 0 {
 		return Result{}, false, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 )
 
 var _ = register(definition{
@@ -26,26 +25,36 @@ var _ = register(definition{
 	build:    buildRegex,
 })
 
-func buildRegex(raw json.RawMessage) (check, error) {
+func buildRegex(raw json.RawMessage) (check, any, error) {
 	var params struct {
 		Pattern string `json:"pattern"`
 		Not     bool   `json:"not"`
 	}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if params.Pattern == "" {
-		return nil, errors.New("pattern: an expression is expected")
+		return nil, nil, errors.New("pattern: an expression is expected")
 	}
-	expression, err := regexp.Compile(params.Pattern)
+	expression, size, err := compilePattern(params.Pattern)
 	if err != nil {
-		return nil, fmt.Errorf("pattern: %w", err)
+		return nil, nil, fmt.Errorf("pattern: %w", err)
 	}
 	why := "the pattern does not match"
 	if params.Not {
 		why = "the pattern matches"
 	}
-	return onText(func(text string) (bool, string) {
+	run := onText(func(text string) (bool, string) {
 		return expression.MatchString(text) != params.Not, why
-	}), nil
+	})
+	return func(in *Input) (Result, bool, error) {
+		if in.isInference() && mulCost(uint64(len(in.output())), size) > maxRegexWork {
+			return Result{Label: LabelUnknown, Explanation: "the answer is too large for this pattern"}, true, nil
+		}
+		return run(in)
+	}, params, nil
 }
+
+// maxRegexWork bounds one match, in pattern instructions times bytes: some
+// seconds at worst. A pattern of fifty instructions reads answers of 5 MB.
+const maxRegexWork uint64 = 1 << 28

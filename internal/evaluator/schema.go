@@ -122,6 +122,5 @@ func (s *schema) validate(text string, work *uint64) (fits bool, why string, err
 	if !errors.As(err, &invalid) {
 		return false, "", errors.New("the check failed")
 	}
-	why, err = faults(invalid)
-	return false, why, err
+	return false, faults(invalid), nil
 }

@@ -68,6 +68,9 @@ func costsOf(root *jsonschema.Schema) (schemaCosts, error) {
 			}
 		}
 	}
+	if isCyclic(all) {
+		return schemaCosts{}, errCycle
+	}
 	costs := schemaCosts{}
 	below := map[*jsonschema.Schema]uint64{}
 	for depth := 0; depth <= maxCostDepth && !costs.settled; depth++ {
@@ -84,6 +87,30 @@ func costsOf(root *jsonschema.Schema) (schemaCosts, error) {
 	return costs, nil
 }
 
+// isCyclic tells whether a schema refers to itself for the same value, so that
+// no value ever fits or fails: {"not": {"$ref": "#"}}.
+func isCyclic(all map[*jsonschema.Schema]*subschemas) bool {
+	const open, closed = 1, 2
+	state := make(map[*jsonschema.Schema]int, len(all))
+	var visit func(*jsonschema.Schema) bool
+	visit = func(s *jsonschema.Schema) bool {
+		state[s] = open
+		for _, sub := range all[s].same {
+			if state[sub] == open || state[sub] == 0 && visit(sub) {
+				return true
+			}
+		}
+		state[s] = closed
+		return false
+	}
+	for s := range all {
+		if state[s] == 0 && visit(s) {
+			return true
+		}
+	}
+	return false
+}
+
 // costLevel holds the costs for values of one depth.
 type costLevel struct {
 	all         map[*jsonschema.Schema]*subschemas
@@ -96,9 +123,6 @@ func (l *costLevel) cost(s *jsonschema.Schema) uint64 {
 	}
 	subs := l.all[s]
 	total := subs.own
-	// A schema that refers to itself for the same value is refused by the
-	// validator at the first round.
-	l.here[s] = total
 	for _, sub := range subs.same {
 		total = addCost(total, l.cost(sub))
 	}

@@ -27,39 +27,32 @@ const (
 
 // faults tells where and why a text does not fit: JSON pointers and rules, never
 // the text's own values. The order does not depend on the validator's.
-func faults(invalid *jsonschema.ValidationError) (string, error) {
-	var list []string
-	if err := collectFaults(invalid, &list); err != nil {
-		return "", err
-	}
+func faults(invalid *jsonschema.ValidationError) string {
+	list := collectFaults(invalid, nil)
 	slices.Sort(list)
 	list = slices.Compact(list)
 	if more := len(list) - maxFaults; more > 0 {
-		return fmt.Sprintf("%s; and %d more", strings.Join(list[:maxFaults], "; "), more), nil
+		return fmt.Sprintf("%s; and %d more", strings.Join(list[:maxFaults], "; "), more)
 	}
-	return strings.Join(list, "; "), nil
+	return strings.Join(list, "; ")
 }
 
-func collectFaults(invalid *jsonschema.ValidationError, list *[]string) error {
+func collectFaults(invalid *jsonschema.ValidationError, list []string) []string {
 	switch invalid.ErrorKind.(type) {
-	case *kind.RefCycle:
-		return errCycle
 	case *kind.AnyOf, *kind.OneOf, *kind.Contains:
 	default:
 		if len(invalid.Causes) == 0 {
 			break
 		}
 		for _, cause := range invalid.Causes {
-			if err := collectFaults(cause, list); err != nil {
-				return err
-			}
+			list = collectFaults(cause, list)
 		}
-		return nil
+		return list
 	}
-	if len(*list) < maxLeaves {
-		*list = append(*list, pointer(invalid.InstanceLocation)+rule(invalid.ErrorKind))
+	if len(list) < maxLeaves {
+		list = append(list, pointer(invalid.InstanceLocation)+rule(invalid.ErrorKind))
 	}
-	return nil
+	return list
 }
 
 // maxPointer bounds a JSON pointer in an explanation, in characters.
@@ -89,6 +82,9 @@ func rule(broken jsonschema.ErrorKind) string {
 	case *kind.Const:
 		return "not " + valuesText([]any{k.Want})
 	case *kind.Format:
+		if k.Want == "regex" {
+			return patternFault(k.Err)
+		}
 		return "no valid " + clip(k.Want, maxName)
 	case *kind.Pattern:
 		return "does not match the pattern"
@@ -190,24 +186,26 @@ func valuesText(values []any) string {
 	return strings.Join(texts, ", ")
 }
 
+func patternFault(err error) string {
+	if errors.Is(err, errPatternSize) {
+		return "a pattern is too large"
+	}
+	return "a pattern is not RE2 syntax"
+}
+
 // compileFault says why a schema cannot be used, without its content.
 func compileFault(err error) error {
 	var refused *jsonschema.SchemaValidationError
 	if errors.As(err, &refused) {
 		var invalid *jsonschema.ValidationError
 		if errors.As(refused.Err, &invalid) {
-			if why, err := faults(invalid); err == nil {
-				return errors.New("not a valid JSON schema: " + why)
-			}
+			return errors.New("not a valid JSON schema: " + faults(invalid))
 		}
 		return errors.New("not a valid JSON schema")
 	}
 	var regex *jsonschema.InvalidRegexError
 	if errors.As(err, &regex) {
-		if errors.Is(regex.Err, errPatternSize) {
-			return errPatternSize
-		}
-		return errors.New("a pattern is not RE2 syntax")
+		return errors.New(patternFault(regex.Err))
 	}
 	var load *jsonschema.LoadURLError
 	if errors.As(err, &load) {

@@ -30,20 +30,29 @@ type pattern struct {
 func newPatternEngine() jsonschema.RegexpEngine {
 	var total uint64
 	return func(text string) (jsonschema.Regexp, error) {
-		tree, err := syntax.Parse(text, syntax.Perl)
+		expression, size, err := compilePattern(text)
 		if err != nil {
 			return nil, err
 		}
-		size := patternSize(tree)
-		if total += size; size > maxPatternSize || total > maxPatternsSize {
+		if total += size; total > maxPatternsSize {
 			return nil, errPatternSize
-		}
-		expression, err := regexp.Compile(text)
-		if err != nil {
-			return nil, err
 		}
 		return &pattern{Regexp: expression, size: size}, nil
 	}
+}
+
+// compilePattern compiles an expression and returns its size.
+func compilePattern(text string) (*regexp.Regexp, uint64, error) {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, 0, err
+	}
+	size := patternSize(tree)
+	if size > maxPatternSize {
+		return nil, 0, errPatternSize
+	}
+	expression, err := regexp.Compile(text)
+	return expression, size, err
 }
 
 // patternSize estimates the instructions that a pattern compiles to. The parser

@@ -27,6 +27,9 @@ const (
 	AttrEvaluationID       = "spanloop.evaluation.id"
 	// AttrDecisions is a list of "rule=decision" on every candidate span.
 	AttrDecisions = "spanloop.evaluation.decisions"
+	// AttrJudgeCall marks the spans of our own judges' calls, which nothing
+	// scores.
+	AttrJudgeCall = "spanloop.evaluator.call"
 	// AttrFlatPrefix starts the flat spanloop.eval.<name>.score and .label.
 	AttrFlatPrefix = "spanloop.eval."
 )

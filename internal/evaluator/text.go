@@ -11,12 +11,21 @@ import (
 
 var zero, one = genai.Some(0.0), genai.Some(1.0)
 
+// unreadable is the result for an answer that is cut off or otherwise no JSON.
+var unreadable = Result{Label: LabelUnknown, Explanation: "the answer on the span cannot be read"}
+
 // onText builds a check of the answer's text. An answer of several choices
 // scores the share of choices that pass.
 func onText(pass func(text string) (bool, string)) check {
 	return func(in *Input) (Result, bool, error) {
+		if !in.isInference() {
+			return Result{}, false, nil
+		}
 		texts := in.texts()
-		if !in.isInference() || len(texts) == 0 {
+		if in.unreadable {
+			return unreadable, true, nil
+		}
+		if len(texts) == 0 {
 			return Result{}, false, nil
 		}
 		passed, why := 0, ""

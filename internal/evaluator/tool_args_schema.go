@@ -19,7 +19,7 @@ var _ = register(definition{
 		Direction: HigherIsBetter,
 	},
 	revision: 1,
-	build:    noParams(toolArgsSchema),
+	build:    noParams(onToolCalls(toolArgsSchema)),
 })
 
 // maxCallsTold is how many invalid calls an explanation names.
@@ -35,14 +35,10 @@ type argsTally struct {
 
 // toolArgsSchema checks the arguments of each tool call. Calls that cannot be
 // checked are not counted; when none can the label is unknown.
-func toolArgsSchema(in *Input) (Result, bool, error) {
-	calls := in.toolCalls()
-	if len(calls) == 0 {
-		return Result{}, false, nil
-	}
+func toolArgsSchema(in *Input, calls []genai.ToolCall) Result {
 	set, why := toolsetOf(in.Call)
 	if set == nil {
-		return Result{Label: LabelUnknown, Explanation: why}, true, nil
+		return Result{Label: LabelUnknown, Explanation: why}
 	}
 	var tally argsTally
 	work := maxWork
@@ -50,7 +46,7 @@ func toolArgsSchema(in *Input) (Result, bool, error) {
 		tally.add(i+1, &calls[i], set.tools[calls[i].Name], &work)
 	}
 	if tally.checked == 0 {
-		return Result{Label: LabelUnknown, Explanation: tally.unchecked}, true, nil
+		return Result{Label: LabelUnknown, Explanation: tally.unchecked}
 	}
 	result := Result{Value: genai.Some(float64(tally.valid) / float64(tally.checked)), Label: LabelPass}
 	if invalid := tally.checked - tally.valid; invalid > 0 {
@@ -59,7 +55,7 @@ func toolArgsSchema(in *Input) (Result, bool, error) {
 			result.Explanation += fmt.Sprintf("; and %d more calls", more)
 		}
 	}
-	return result, true, nil
+	return result
 }
 
 // add checks one call, whose definition is nil when it was not offered.

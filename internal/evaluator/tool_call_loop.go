@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gowebpki/jcs"
-
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/registry"
 )
 
 var _ = register(definition{
@@ -26,27 +25,25 @@ var _ = register(definition{
 	build:    buildToolCallLoop,
 })
 
-func buildToolCallLoop(raw json.RawMessage) (check, error) {
+func buildToolCallLoop(raw json.RawMessage) (check, any, error) {
 	params := struct {
 		Repeats int `json:"repeats"`
 	}{Repeats: 3}
 	if err := decode(raw, &params); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if params.Repeats < 2 {
-		return nil, fmt.Errorf("repeats: %d is less than 2", params.Repeats)
+		return nil, nil, fmt.Errorf("repeats: %d is less than 2", params.Repeats)
 	}
-	return func(in *Input) (Result, bool, error) { return toolCallLoop(in, params.Repeats) }, nil
+	return onToolCalls(func(in *Input, calls []genai.ToolCall) Result {
+		return toolCallLoop(in, calls, params.Repeats)
+	}), params, nil
 }
 
-func toolCallLoop(in *Input, repeats int) (Result, bool, error) {
-	calls := in.toolCalls()
-	if len(calls) == 0 {
-		return Result{}, false, nil
-	}
+func toolCallLoop(in *Input, calls []genai.ToolCall, repeats int) Result {
 	past, err := in.pastCalls()
 	if err != nil {
-		return Result{Label: LabelUnknown, Explanation: "the history cannot be read"}, true, nil
+		return Result{Label: LabelUnknown, Explanation: "the history on the span cannot be read"}
 	}
 	most, name := 1, calls[0].Name
 	if len(calls)+len(past) > 1 {
@@ -57,7 +54,7 @@ func toolCallLoop(in *Input, repeats int) (Result, bool, error) {
 		result.Label = LabelFail
 		result.Explanation = fmt.Sprintf("%s was called %d times with equal arguments", clip(name, maxName), most)
 	}
-	return result, true, nil
+	return result
 }
 
 // mostRepeated counts how often each call of the answer occurs in answer and
@@ -94,7 +91,7 @@ const maxCanonical = 64 << 10
 func callKey(call *genai.ToolCall) string {
 	arguments := argumentsOf(call)
 	if len(arguments) <= maxCanonical && strings.ContainsAny(arguments, "{[") && genai.ValidJSON(arguments) {
-		if canonical, err := jcs.Transform([]byte(arguments)); err == nil {
+		if canonical, err := registry.CanonicalJSON([]byte(arguments)); err == nil {
 			return call.Name + "\x00" + string(canonical)
 		}
 	}

@@ -18,33 +18,35 @@ var _ = register(definition{
 		Direction: HigherIsBetter,
 	},
 	revision: 1,
-	build:    noParams(toolKnown),
+	build:    noParams(onToolCalls(toolKnown)),
 })
 
-func toolKnown(in *Input) (Result, bool, error) {
-	calls := in.toolCalls()
-	if len(calls) == 0 {
-		return Result{}, false, nil
-	}
+func toolKnown(in *Input, calls []genai.ToolCall) Result {
 	set, why := toolsetOf(in.Call)
 	if set == nil {
-		return Result{Label: LabelUnknown, Explanation: why}, true, nil
+		return Result{Label: LabelUnknown, Explanation: why}
 	}
 	known := 0
 	var strangers []string
 	for i := range calls {
-		if set.tools[calls[i].Name] != nil {
+		name := calls[i].Name
+		if set.tools[name] != nil {
 			known++
-		} else if len(strangers) <= maxNames && !slices.Contains(strangers, calls[i].Name) {
-			strangers = append(strangers, calls[i].Name)
+			continue
+		}
+		if name == "" {
+			name = "(no name)"
+		}
+		if len(strangers) <= maxNames && !slices.Contains(strangers, name) {
+			strangers = append(strangers, name)
 		}
 	}
 	if len(strangers) > 0 && set.nameless {
-		return Result{Label: LabelUnknown, Explanation: "a tool without a name was offered"}, true, nil
+		return Result{Label: LabelUnknown, Explanation: "a tool without a name was offered"}
 	}
 	result := Result{Value: genai.Some(float64(known) / float64(len(calls))), Label: LabelPass}
 	if known < len(calls) {
 		result.Label, result.Explanation = LabelFail, "not offered: "+namesText(strangers)
 	}
-	return result, true, nil
+	return result
 }

@@ -4,6 +4,8 @@
 // Package identity says which prompt, tools and model produced a call.
 package identity
 
+import "go.opentelemetry.io/collector/pdata/pcommon"
+
 // Attributes that the identity processor sets on spans. Their meaning is part
 // of the public contract (docs/attributes.md).
 const (
@@ -68,3 +70,10 @@ const (
 	// their own.
 	ReasonNotACall = "not_a_call"
 )
+
+// IsReplay tells whether a span's attributes mark it as a replay, which is no
+// production traffic.
+func IsReplay(attrs pcommon.Map) bool {
+	value, ok := attrs.Get(AttrReplay)
+	return ok && (value.Type() == pcommon.ValueTypeBool && value.Bool() || value.Type() == pcommon.ValueTypeStr && value.Str() == "true")
+}

@@ -6,8 +6,12 @@ package genaievalprocessor
 import (
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+	"go.uber.org/zap"
 
 	"github.com/spanloop/spanloop/internal/evaluator"
 )
@@ -45,7 +49,7 @@ type MatchConfig struct {
 type SampleConfig struct {
 	// Rate is the share of traces, from 0 to 1.
 	Rate float64 `mapstructure:"rate"`
-	// Floor is the number of calls per prompt version and minute of span time
+	// Floor is the number of traces per prompt version and minute of span time
 	// that are scored whatever the rate.
 	Floor int `mapstructure:"floor"`
 }
@@ -61,33 +65,44 @@ func defaultRule() RuleConfig {
 	return RuleConfig{Name: "default", Sample: SampleConfig{Rate: 1}}
 }
 
+// ruleName is what rules may be called: names become attribute values of
+// metrics and parts of decisions.
+var ruleName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+
 // Validate checks the rules; each error names its place.
 func (c *Config) Validate() error {
 	var problems []error
 	seen := map[string]bool{}
-	for i, rule := range c.Rules {
-		at := fmt.Sprintf("rules[%d]", i)
-		if rule.Name == "" {
-			problems = append(problems, fmt.Errorf("%s: name: a name is expected", at))
+	for i := range c.Rules {
+		for _, err := range c.Rules[i].validate() {
+			problems = append(problems, fmt.Errorf("rules[%d].%w", i, err))
 		}
-		if seen[rule.Name] {
-			problems = append(problems, fmt.Errorf("%s: name: %q is used twice", at, rule.Name))
+		if name := c.Rules[i].Name; seen[name] {
+			problems = append(problems, fmt.Errorf("rules[%d].name: %q is used twice", i, name))
 		}
-		seen[rule.Name] = true
-		if rule.Sample.Rate < 0 || rule.Sample.Rate > 1 || rule.Sample.Rate != rule.Sample.Rate {
-			problems = append(problems, fmt.Errorf("%s: sample: rate: %v is not between 0 and 1", at, rule.Sample.Rate))
-		}
-		if rule.Sample.Floor < 0 {
-			problems = append(problems, fmt.Errorf("%s: sample: floor: %d is negative", at, rule.Sample.Floor))
-		}
-		if _, err := newMatcher(rule.Match); err != nil {
-			problems = append(problems, fmt.Errorf("%s: match: %w", at, err))
-		}
-		if _, err := rule.evaluators(); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", at, err))
-		}
+		seen[c.Rules[i].Name] = true
 	}
 	return errors.Join(problems...)
+}
+
+func (r *RuleConfig) validate() []error {
+	var problems []error
+	if !ruleName.MatchString(r.Name) {
+		problems = append(problems, fmt.Errorf("name: %q: up to 64 letters, digits and _ - . are expected", r.Name))
+	}
+	if rate := r.Sample.Rate; rate < 0 || rate > 1 || math.IsNaN(rate) {
+		problems = append(problems, fmt.Errorf("sample.rate: %v is not between 0 and 1", rate))
+	}
+	if r.Sample.Floor < 0 {
+		problems = append(problems, fmt.Errorf("sample.floor: %d is negative", r.Sample.Floor))
+	}
+	if _, err := newMatcher(r.Match, component.TelemetrySettings{Logger: zap.NewNop()}); err != nil {
+		problems = append(problems, err)
+	}
+	if _, err := r.evaluators(); err != nil {
+		problems = append(problems, err)
+	}
+	return problems
 }
 
 // evaluators configures the rule's evaluators; all that need no parameters when

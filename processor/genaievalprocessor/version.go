@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/spanloop/spanloop/internal/evaluator"
 )
 
 // comparator is one bound of a version range: ">=3.1".
@@ -20,8 +22,7 @@ func parseVersionMatch(text string) (func(string) bool, error) {
 		return nil, nil
 	}
 	if !strings.ContainsAny(text, "<>=") {
-		expression := glob(text)
-		return expression.MatchString, nil
+		return func(version string) bool { return evaluator.Glob(text, version) }, nil
 	}
 	var bounds []func(string) bool
 	for field := range strings.FieldsSeq(text) {

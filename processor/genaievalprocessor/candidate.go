@@ -1,0 +1,110 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genaievalprocessor
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/evaluator"
+	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/identity"
+)
+
+// candidate is one call on its way through the rules.
+type candidate struct {
+	resource ptrace.ResourceSpans
+	scope    ptrace.ScopeSpans
+	span     ptrace.Span
+	call     *genai.Call
+	at       pcommon.Timestamp
+	// prompt and version are what the identity processor stamped, else what the
+	// span says itself. They alias the span's memory.
+	prompt, version string
+	// input is made when the first rule evaluates.
+	input  *evaluator.Input
+	scores []evaluator.Score
+}
+
+// isCandidate tells which spans are scored: model calls that generate, counted
+// once. Calls of our own judges and replays are left out: a replay carries the
+// scores that its run made.
+func isCandidate(call *genai.Call, span ptrace.Span) bool {
+	if call.Kind != genai.KindInference || !call.Counted {
+		return false
+	}
+	_, isJudge := span.Attributes().Get(evaluator.AttrJudgeCall)
+	return !isJudge && !identity.IsReplay(span.Attributes())
+}
+
+func newCandidate(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, span ptrace.Span, call *genai.Call) *candidate {
+	c := &candidate{resource: rs, scope: ss, span: span, call: call}
+	id := identity.FromAttributes(span.Attributes())
+	c.prompt, c.version = id.PromptName, id.PromptVersion
+	if c.prompt == "" {
+		c.prompt, c.version = call.Prompt.Name, call.Prompt.Version
+	}
+	return c
+}
+
+// add keeps one score for each evaluation id: two rules may attach the same
+// evaluator.
+func (c *candidate) add(s evaluator.Score) {
+	for i := range c.scores {
+		if c.scores[i].EvaluationID == s.EvaluationID {
+			return
+		}
+	}
+	c.scores = append(c.scores, s)
+}
+
+// write adds scores and decisions to the span. again is true when an earlier
+// processor has decided about the span under other rules.
+func (c *candidate) write(decisions []string, again bool) {
+	for _, s := range c.scores {
+		if !again || !hasScore(c.span, s.EvaluationID) {
+			s.AppendTo(c.span, c.at)
+		}
+	}
+	attributes := c.span.Attributes()
+	var list pcommon.Slice
+	if before, ok := attributes.Get(evaluator.AttrDecisions); again && ok {
+		list = before.Slice()
+	} else {
+		list = attributes.PutEmptySlice(evaluator.AttrDecisions)
+	}
+	list.EnsureCapacity(list.Len() + len(decisions))
+	for _, d := range decisions {
+		list.AppendEmpty().SetStr(d)
+	}
+}
+
+func hasScore(span ptrace.Span, evaluationID string) bool {
+	for _, event := range span.Events().All() {
+		if event.Name() == evaluator.EventName {
+			if id, ok := event.Attributes().Get(evaluator.AttrEvaluationID); ok && id.AsString() == evaluationID {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decidedRules are the rules under which a span was decided about before, here
+// or in an earlier collector; nil for most.
+func decidedRules(attributes pcommon.Map) map[string]bool {
+	value, ok := attributes.Get(evaluator.AttrDecisions)
+	if !ok || value.Type() != pcommon.ValueTypeSlice {
+		return nil
+	}
+	decided := map[string]bool{}
+	for _, item := range value.Slice().All() {
+		if name, _, ok := strings.Cut(item.AsString(), "="); ok {
+			decided[name] = true
+		}
+	}
+	return decided
+}

@@ -1,0 +1,108 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genaievalprocessor
+
+import (
+	"context"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/spanloop/spanloop/internal/evaluator"
+)
+
+// decision is what became of a candidate under one rule, as counted and stored.
+type decision string
+
+const (
+	decisionScored     decision = "scored"
+	decisionFiltered   decision = "filtered"
+	decisionSampledOut decision = "sampled_out"
+	decisionFailed     decision = "failed"
+)
+
+var allDecisions = [...]decision{decisionScored, decisionFiltered, decisionSampledOut, decisionFailed}
+
+// rule is a compiled rule.
+type rule struct {
+	name       string
+	match      *matcher
+	sampler    *sampler
+	evaluators []*evaluator.Evaluator
+	// counted are the metric's attributes by decision, made once.
+	counted map[decision]metric.MeasurementOption
+}
+
+func newRule(c *RuleConfig, settings component.TelemetrySettings) (*rule, error) {
+	match, err := newMatcher(c.Match, settings)
+	if err != nil {
+		return nil, err
+	}
+	evaluators, err := c.evaluators()
+	if err != nil {
+		return nil, err
+	}
+	r := &rule{name: c.Name, match: match, sampler: newSampler(c.Sample), evaluators: evaluators}
+	r.counted = make(map[decision]metric.MeasurementOption, len(allDecisions))
+	for _, d := range allDecisions {
+		r.counted[d] = metric.WithAttributeSet(attribute.NewSet(
+			attribute.String("rule", c.Name), attribute.String("decision", string(d))))
+	}
+	return r, nil
+}
+
+// decide applies a rule to a candidate and returns its one decision.
+func (r *rule) decide(ctx context.Context, c *candidate) decision {
+	if !r.match.names(c) {
+		return decisionFiltered
+	}
+	if r.match.condition != nil {
+		tctx := ottlspan.NewTransformContext(c.resource, c.scope, c.span)
+		holds, err := r.match.condition.Eval(ctx, tctx)
+		tctx.Close()
+		if err != nil {
+			return decisionFailed
+		}
+		if !holds {
+			return decisionFiltered
+		}
+	}
+	chosen, probability := r.sampler.sample(c)
+	if !chosen {
+		return decisionSampledOut
+	}
+	return r.evaluate(c, probability)
+}
+
+// evaluate runs the rule's evaluators. The decision is failed when one failed
+// and none scored, and filtered when all of them are for other calls.
+func (r *rule) evaluate(c *candidate, probability float64) decision {
+	if c.input == nil {
+		c.input = evaluator.NewInput(c.span, c.call)
+	}
+	scored, failed := false, false
+	for _, e := range r.evaluators {
+		s, applies := e.Evaluate(c.input)
+		if !applies {
+			continue
+		}
+		if s.ErrorType != "" {
+			failed = true
+		} else {
+			scored = true
+		}
+		s.SamplingRule, s.Probability = r.name, probability
+		s.EvaluationID = evaluator.EvaluationID(c.span.TraceID(), c.span.SpanID(), s.Name, s.EvaluatorVersion)
+		c.add(s)
+	}
+	switch {
+	case scored:
+		return decisionScored
+	case failed:
+		return decisionFailed
+	}
+	return decisionFiltered
+}
