@@ -66,7 +66,7 @@ func newPromptLog(s *registry.Snapshot, p *registry.Prompt, now time.Time) *prom
 		}
 		if before != nil {
 			_, changes := registry.DiffVersions(before, v)
-			logged.ComparedWith, logged.Changes = before.Version, notNil(changes)
+			logged.ComparedWith, logged.Changes = before.Version, withoutTexts(changes)
 		}
 		log.Versions = append(log.Versions, logged)
 	}
@@ -76,6 +76,18 @@ func newPromptLog(s *registry.Snapshot, p *registry.Prompt, now time.Time) *prom
 	}
 	slices.Reverse(log.Releases)
 	return log
+}
+
+// withoutTexts leaves the messages themselves to `prompt diff` and `prompt show`:
+// a history of long prompts would repeat each twice.
+func withoutTexts(changes []registry.Change) []registry.Change {
+	for i := range changes {
+		switch changes[i].Kind {
+		case registry.ChangeMessage, registry.ChangeMessageAdded, registry.ChangeMessageRemoved:
+			changes[i].Before, changes[i].After = "", ""
+		}
+	}
+	return notNil(changes)
 }
 
 // table is one line of time with versions and releases.

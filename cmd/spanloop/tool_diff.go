@@ -96,15 +96,18 @@ func diffTool(tools []*toolHistory, name, before, after string) (*toolDiff, erro
 	return d, nil
 }
 
-// indented is a definition with sorted keys, a line for each.
+// indented is what counts in a definition, whatever shape it came in, with sorted
+// keys and a line for each.
 func indented(definition json.RawMessage) string {
-	canonical, err := registry.CanonicalJSON(definition)
-	if err != nil {
-		return string(definition) + "\n"
+	text := definition
+	if content, err := registry.ToolContentFromJSON(definition); err == nil {
+		if normal, err := content.Normal(); err == nil {
+			text = normal
+		}
 	}
 	var out bytes.Buffer
-	if err := json.Indent(&out, canonical, "", "  "); err != nil {
-		return string(canonical) + "\n"
+	if err := json.Indent(&out, text, "", "  "); err != nil {
+		return string(definition) + "\n"
 	}
 	return out.String() + "\n"
 }

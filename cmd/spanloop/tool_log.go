@@ -16,7 +16,7 @@ import (
 
 // loggedTool is a version with what changed since the one before it.
 type loggedTool struct {
-	*toolVersion
+	toolVersion
 	ComparedWith string            `json:"compared_with,omitempty"`
 	Changes      []registry.Change `json:"changes"`
 }
@@ -54,7 +54,7 @@ func (h *toolHistory) log() []loggedTool {
 	log := []loggedTool{}
 	var before *toolVersion
 	for _, v := range h.versions {
-		logged := loggedTool{toolVersion: v, Changes: []registry.Change{}}
+		logged := loggedTool{toolVersion: *v, Changes: []registry.Change{}}
 		if len(v.Definition) > 0 {
 			if before != nil {
 				logged.ComparedWith = before.Version

@@ -55,7 +55,7 @@ func DiffVersions(a, b *Version) (string, []Change) {
 	}
 	changes = append(changes, diffPartials(a.Partials, b.Partials)...)
 	changes = append(changes, diffParams(a.Params, b.Params)...)
-	if !bytes.Equal(a.ResponseFormat, b.ResponseFormat) {
+	if !sameJSON(a.ResponseFormat, b.ResponseFormat) {
 		changes = append(changes, Change{ChangeResponseFormat, "response_format", string(a.ResponseFormat), string(b.ResponseFormat), "the response format changed"})
 	}
 	return unified, changes
@@ -145,11 +145,24 @@ func diffParams(a, b json.RawMessage) []Change {
 			changes = append(changes, Change{ChangeParamAdded, path, "", string(y), fmt.Sprintf("%s is set to %s now", name, y)})
 		case !has:
 			changes = append(changes, Change{ChangeParamRemoved, path, string(x), "", fmt.Sprintf("%s is no longer set (was %s)", name, x)})
-		case !bytes.Equal(x, y):
+		case !sameJSON(x, y):
 			changes = append(changes, Change{ChangeParam, path, string(x), string(y), fmt.Sprintf("%s changed from %s to %s", name, x, y)})
 		}
 	}
 	return changes
+}
+
+// sameJSON tells whether two texts are the same value, however they are written.
+func sameJSON(a, b json.RawMessage) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	x, errX := CanonicalJSON(a)
+	y, errY := CanonicalJSON(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 func object(text json.RawMessage) map[string]json.RawMessage {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -160,7 +161,7 @@ func optionalJSON(node *yaml.Node, what string, object bool) (json.RawMessage, e
 	if string(text) == "{}" {
 		return nil, nil
 	}
-	if text, err = CanonicalJSON(text); err != nil {
+	if _, err = CanonicalJSON(text); err != nil {
 		return nil, failAt(node.Line, "%s: %v", what, err)
 	}
 	return text, nil
@@ -306,7 +307,10 @@ func CheckEnvironment(name string) error {
 	if len(name) > 100 {
 		return errors.New("the environment is longer than 100 bytes")
 	}
-	return checkSegment(name)
+	if err := checkSegment(name); err != nil {
+		return fmt.Errorf("environment %s: %w", show(name), err)
+	}
+	return nil
 }
 
 // checkOrder keeps the history append-only: times never go back.

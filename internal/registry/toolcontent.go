@@ -70,8 +70,19 @@ func ToolContentFromJSON(definition []byte) (ToolContent, error) {
 // "additionalProperties": false at its top and Gemini's upper-case type names
 // make no difference, since instrumentations add and change them.
 func (c ToolContent) Hash() (string, error) {
+	content, err := c.Normal()
+	if err != nil {
+		return "", err
+	}
+	return HashJSON(content)
+}
+
+// Normal is what Hash hashes, as one JSON object whatever shape the definition
+// came in: name, description, strict, parameters, and for a built-in tool its
+// type and definition.
+func (c ToolContent) Normal() (json.RawMessage, error) {
 	if c.Name == "" && (c.Type == "" || c.Type == "function") {
-		return "", errors.New("a tool without a name has no version")
+		return nil, errors.New("a tool without a name has no version")
 	}
 	content := map[string]any{"name": c.Name}
 	if c.Description != "" {
@@ -82,7 +93,7 @@ func (c ToolContent) Hash() (string, error) {
 	}
 	schema, err := normalSchema(c.Parameters)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if schema != nil {
 		content["parameters"] = schema
@@ -93,7 +104,7 @@ func (c ToolContent) Hash() (string, error) {
 			content["definition"] = c.Raw
 		}
 	}
-	return HashJSON(marshal(content))
+	return marshal(content), nil
 }
 
 // normalSchema decodes a JSON schema (which may be a JSON string that holds
