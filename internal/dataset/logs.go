@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -124,7 +125,7 @@ func (p *push) writeContents(contents map[partition][]contentRow) error {
 				return err
 			}
 		}
-		encoded, err := enc.finish()
+		encoded, err := enc.Finish()
 		if err != nil {
 			return err
 		}
@@ -135,18 +136,18 @@ func (p *push) writeContents(contents map[partition][]contentRow) error {
 	return nil
 }
 
-func writeContent(enc *arrowEncoder, part partition, r *contentRow, position int) error {
-	enc.leaf("date").int(part.day)
-	enc.leaf("trace_id").text(r.traceID)
-	enc.leaf("span_id").text(r.spanID)
-	enc.leaf("time_unix_nano").long(r.at)
-	enc.leaf("position").int(clampInt32(position))
-	enc.leaf("event_id").text(r.id)
-	enc.leaf("system_instructions").optional(r.system)
-	enc.leaf("input_messages").optional(r.input)
-	enc.leaf("output_messages").optional(r.output)
-	enc.leaf("tool_definitions").optional(r.tools)
-	writeCalls(enc.leaf(callIDs), enc.leaf(callNames), enc.leaf(callArguments), r.calls, clean)
-	enc.leaf("output_chars").int(clampInt32(r.chars))
-	return enc.endRow(len(r.system) + len(r.input) + len(r.output) + len(r.tools))
+func writeContent(enc *parquetfile.Writer, part partition, r *contentRow, position int) error {
+	enc.Column("date").Int(part.day)
+	enc.Column("trace_id").Text(r.traceID)
+	enc.Column("span_id").Text(r.spanID)
+	enc.Column("time_unix_nano").Long(r.at)
+	enc.Column("position").Int(clampInt32(position))
+	enc.Column("event_id").Text(r.id)
+	enc.Column("system_instructions").Optional(r.system)
+	enc.Column("input_messages").Optional(r.input)
+	enc.Column("output_messages").Optional(r.output)
+	enc.Column("tool_definitions").Optional(r.tools)
+	writeCalls(enc.Column(callIDs), enc.Column(callNames), enc.Column(callArguments), r.calls, clean)
+	enc.Column("output_chars").Int(clampInt32(r.chars))
+	return enc.EndRow(len(r.system) + len(r.input) + len(r.output) + len(r.tools))
 }

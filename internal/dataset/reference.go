@@ -143,13 +143,13 @@ func encodeReferences(table string, rows []content, codec string) ([]byte, error
 	}
 	clean := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 	for _, c := range rows {
-		enc.leaf("name").text(clean(c.name))
-		enc.leaf("version").text(clean(c.version))
-		enc.leaf("hash").text(clean(c.hash))
-		enc.leaf(text).optional(c.text)
-		if err := enc.endRow(len(c.text)); err != nil {
+		enc.Column("name").Text(clean(c.name))
+		enc.Column("version").Text(clean(c.version))
+		enc.Column("hash").Text(clean(c.hash))
+		enc.Column(text).Optional(c.text)
+		if err := enc.EndRow(len(c.text)); err != nil {
 			return nil, err
 		}
 	}
-	return enc.finish()
+	return enc.Finish()
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -67,8 +68,8 @@ func scoreOfGiven(given genai.GivenScore, traceID pcommon.TraceID, spanID pcommo
 
 // scoreTable writes rows of the scores table.
 type scoreTable struct {
-	enc    encoder
-	leaves map[string]*leaf
+	enc    *parquetfile.Writer
+	leaves map[string]*parquetfile.Column
 }
 
 func newScoreTable(codec string) (*scoreTable, error) {
@@ -76,24 +77,24 @@ func newScoreTable(codec string) (*scoreTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scoreTable{enc: enc, leaves: enc.byPath}, nil
+	return &scoreTable{enc: enc, leaves: enc.Columns()}, nil
 }
 
 func (t *scoreTable) write(r *scoreRow) error {
 	clean := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
-	optional := func(path, s string) { t.leaves[path].optional(clean(s)) }
+	optional := func(path, s string) { t.leaves[path].Optional(clean(s)) }
 	s := &r.score
-	t.leaves["prompt_name"].text(clean(r.part.name))
-	t.leaves["prompt_version"].text(clean(r.part.version))
-	t.leaves["date"].int(r.part.day)
-	t.leaves["trace_id"].text(r.traceID)
-	t.leaves["span_id"].text(r.spanID)
-	t.leaves["evaluation_id"].text(clean(s.EvaluationID))
-	t.leaves["name"].text(clean(s.Name))
+	t.leaves["prompt_name"].Text(clean(r.part.name))
+	t.leaves["prompt_version"].Text(clean(r.part.version))
+	t.leaves["date"].Int(r.part.day)
+	t.leaves["trace_id"].Text(r.traceID)
+	t.leaves["span_id"].Text(r.spanID)
+	t.leaves["evaluation_id"].Text(clean(s.EvaluationID))
+	t.leaves["name"].Text(clean(s.Name))
 	if s.Value.Set {
-		t.leaves["value"].double(s.Value.Value)
+		t.leaves["value"].Double(s.Value.Value)
 	} else {
-		t.leaves["value"].null()
+		t.leaves["value"].Null()
 	}
 	optional("label", s.Label)
 	optional("explanation", s.Explanation)
@@ -102,11 +103,11 @@ func (t *scoreTable) write(r *scoreRow) error {
 	optional("range", s.Range)
 	optional("direction", s.Direction)
 	optional("sampling_rule", s.SamplingRule)
-	t.leaves["sampling_probability"].double(s.Probability)
-	t.leaves["time"].long(r.at / 1000)
+	t.leaves["sampling_probability"].Double(s.Probability)
+	t.leaves["time"].Long(r.at / 1000)
 	optional("error_type", s.ErrorType)
 	optional("response_id", r.responseID)
-	if err := t.enc.endRow(len(s.Explanation) + 160); err != nil {
+	if err := t.enc.EndRow(len(s.Explanation) + 160); err != nil {
 		return fmt.Errorf("score %s: %w", s.Name, err)
 	}
 	return nil

@@ -10,14 +10,15 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
 )
 
 // spanTable writes rows of the spans table.
 type spanTable struct {
-	enc    encoder
-	leaves map[string]*leaf
+	enc    *parquetfile.Writer
+	leaves map[string]*parquetfile.Column
 	types  []byte
 	// dirty is set while a row is written that holds invalid UTF-8, which
 	// Parquet strings must not.
@@ -29,7 +30,7 @@ func newSpanTable(codec string) (*spanTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spanTable{enc: enc, leaves: enc.byPath}, nil
+	return &spanTable{enc: enc, leaves: enc.Columns()}, nil
 }
 
 func (t *spanTable) clean(s string) string {
@@ -39,8 +40,8 @@ func (t *spanTable) clean(s string) string {
 	return s
 }
 
-func (t *spanTable) text(path, s string)     { t.leaves[path].text(t.clean(s)) }
-func (t *spanTable) optional(path, s string) { t.leaves[path].optional(t.clean(s)) }
+func (t *spanTable) text(path, s string)     { t.leaves[path].Text(t.clean(s)) }
+func (t *spanTable) optional(path, s string) { t.leaves[path].Optional(t.clean(s)) }
 
 // write adds one span.
 func (t *spanTable) write(r *spanRow) error {
@@ -53,16 +54,16 @@ func (t *spanTable) write(r *spanRow) error {
 	size += t.writeRest(r)
 	otlp := t.leaves["otlp"]
 	if faithful {
-		otlp.null()
+		otlp.Null()
 	} else {
 		encoded, err := protoOf(r)
 		if err != nil {
 			return err
 		}
-		otlp.text(encoded)
+		otlp.Text(encoded)
 		size += len(encoded)
 	}
-	return t.enc.endRow(size)
+	return t.enc.EndRow(size)
 }
 
 func (t *spanTable) writePlace(r *spanRow) {
@@ -70,7 +71,7 @@ func (t *spanTable) writePlace(r *spanRow) {
 	start := int64(s.StartTimestamp())
 	t.text("prompt_name", r.part.name)
 	t.text("prompt_version", r.part.version)
-	t.leaves["date"].int(r.part.day)
+	t.leaves["date"].Int(r.part.day)
 	t.text("trace_id", r.traceID)
 	t.text("span_id", r.spanID)
 	parent := ""
@@ -78,9 +79,9 @@ func (t *spanTable) writePlace(r *spanRow) {
 		parent = hex.EncodeToString(id[:])
 	}
 	t.optional("parent_span_id", parent)
-	t.leaves["start_time"].long(start / 1000)
-	t.leaves["start_unix_nano"].long(start)
-	t.leaves["duration_ns"].long(int64(s.EndTimestamp()) - start)
+	t.leaves["start_time"].Long(start / 1000)
+	t.leaves["start_unix_nano"].Long(start)
+	t.leaves["duration_ns"].Long(int64(s.EndTimestamp()) - start)
 	t.text("name", s.Name())
 	t.text("kind", orElse(kindNames[s.Kind()], "unspecified"))
 	t.text("status", statusName(s.Status().Code()))
@@ -105,22 +106,22 @@ func statusName(code ptrace.StatusCode) string {
 func (t *spanTable) writeCall(r *spanRow) {
 	c := r.call
 	t.text("call_kind", callKinds[c.Kind])
-	t.leaves["counted"].bool(c.Counted)
+	t.leaves["counted"].Bool(c.Counted)
 	for _, column := range []string{"operation", "provider", "request_model", "response_model", "response_id", "system_fingerprint"} {
 		t.optional(column, r.textOf(column))
 	}
 	t.optional("params", r.params)
 	for _, column := range countColumns {
 		if count := r.countOf(column); count.Set {
-			t.leaves[column].long(count.Value)
+			t.leaves[column].Long(count.Value)
 		} else {
-			t.leaves[column].null()
+			t.leaves[column].Null()
 		}
 	}
 	if r.cost.Set {
-		t.leaves["cost_usd"].double(r.cost.Value)
+		t.leaves["cost_usd"].Double(r.cost.Value)
 	} else {
-		t.leaves["cost_usd"].null()
+		t.leaves["cost_usd"].Null()
 	}
 	t.list("finish_reasons", c.FinishReasons)
 }
@@ -130,11 +131,11 @@ var countColumns = []string{"input_tokens", "output_tokens", "cache_read_tokens"
 func (t *spanTable) list(column string, items []string) {
 	l := t.leaves[column+".list.element"]
 	if len(items) == 0 {
-		l.null()
+		l.Null()
 		return
 	}
 	for i, s := range items {
-		l.item(i, t.clean(s))
+		l.Item(i, t.clean(s))
 	}
 }
 
@@ -151,12 +152,12 @@ func (t *spanTable) writeIdentity(r *spanRow) {
 		variables = r.call.Prompt.Variables
 	}
 	if len(variables) == 0 {
-		keys.null()
-		values.null()
+		keys.Null()
+		values.Null()
 	}
 	for i, v := range variables {
-		keys.item(i, t.clean(v.Name))
-		values.item(i, t.clean(v.Value))
+		keys.Item(i, t.clean(v.Name))
+		values.Item(i, t.clean(v.Value))
 	}
 	t.list("tool_versions", r.identity.ToolVersions)
 }
@@ -171,10 +172,10 @@ func (t *spanTable) writeContent(r *spanRow) int {
 	writeCalls(ids, names, arguments, r.calls, t.clean)
 	t.optional("tool_name", r.toolName())
 	t.optional("tool_version", r.identity.ToolVersion)
-	t.leaves["input_chars"].int(clampInt32(len(r.input) + len(r.system)))
-	t.leaves["output_chars"].int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
-	t.leaves["tool_call_count"].int(clampInt32(len(r.calls)))
-	t.leaves["is_replay"].bool(identity.IsReplay(r.span.Attributes()))
+	t.leaves["input_chars"].Int(clampInt32(len(r.input) + len(r.system)))
+	t.leaves["output_chars"].Int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
+	t.leaves["tool_call_count"].Int(clampInt32(len(r.calls)))
+	t.leaves["is_replay"].Bool(identity.IsReplay(r.span.Attributes()))
 	return len(r.system) + len(r.input) + len(r.output) + len(r.tools)
 }
 
@@ -186,16 +187,16 @@ const (
 )
 
 // writeCalls writes a row's tool calls.
-func writeCalls(ids, names, arguments *leaf, calls []genai.ToolCall, clean func(string) string) {
+func writeCalls(ids, names, arguments *parquetfile.Column, calls []genai.ToolCall, clean func(string) string) {
 	if len(calls) == 0 {
-		ids.null()
-		names.null()
-		arguments.null()
+		ids.Null()
+		names.Null()
+		arguments.Null()
 	}
 	for i, call := range calls {
-		ids.item(i, clean(call.ID))
-		names.item(i, clean(call.Name))
-		arguments.item(i, clean(call.Arguments))
+		ids.Item(i, clean(call.ID))
+		names.Item(i, clean(call.Name))
+		arguments.Item(i, clean(call.Arguments))
 	}
 }
 
@@ -213,26 +214,26 @@ func (t *spanTable) writeRest(r *spanRow) int {
 			continue
 		}
 		printed, letter := encodeValue(value)
-		keys.item(n, t.clean(key))
-		values.item(n, t.clean(printed))
+		keys.Item(n, t.clean(key))
+		values.Item(n, t.clean(printed))
 		t.types = append(t.types, letter)
 		size += len(key) + len(printed)
 		n++
 	}
 	if n == 0 {
-		keys.null()
-		values.null()
+		keys.Null()
+		values.Null()
 	}
-	t.leaves["attribute_types"].text(string(t.types))
-	t.leaves["lifted"].long(lifted)
+	t.leaves["attribute_types"].Text(string(t.types))
+	t.leaves["lifted"].Long(lifted)
 	events, links := eventsText(s.Events()), linksText(s.Links())
 	t.optional("events", events)
 	t.optional("links", links)
 	t.optional("trace_state", s.TraceState().AsRaw())
-	t.leaves["flags"].int(int32(s.Flags()))
-	t.leaves["dropped_attributes"].int(int32(s.DroppedAttributesCount()))
-	t.leaves["dropped_events"].int(int32(s.DroppedEventsCount()))
-	t.leaves["dropped_links"].int(int32(s.DroppedLinksCount()))
+	t.leaves["flags"].Int(int32(s.Flags()))
+	t.leaves["dropped_attributes"].Int(int32(s.DroppedAttributesCount()))
+	t.leaves["dropped_events"].Int(int32(s.DroppedEventsCount()))
+	t.leaves["dropped_links"].Int(int32(s.DroppedLinksCount()))
 	t.optional("resource", r.origin.resource)
 	t.optional("scope", r.origin.scope)
 	return size + len(events) + len(links)

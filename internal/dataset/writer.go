@@ -289,7 +289,7 @@ func (p *push) writeSpanPartition(t *spanTable, part partition) error {
 		}
 		p.collect(row)
 	}
-	content, err := t.enc.finish()
+	content, err := t.enc.Finish()
 	if err != nil {
 		return fmt.Errorf("spans of %s@%s: %w", part.name, part.version, err)
 	}
@@ -307,7 +307,7 @@ func (p *push) writeScorePartition(t *scoreTable, part partition) error {
 		}
 		first, last = min(first, rows[i].at), max(last, rows[i].at)
 	}
-	content, err := t.enc.finish()
+	content, err := t.enc.Finish()
 	if err != nil {
 		return fmt.Errorf("scores of %s@%s: %w", part.name, part.version, err)
 	}

@@ -155,6 +155,17 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // PID is the child's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
+// CPUTime is the processor time, in user and kernel mode, that the child used;
+// zero before it has ended.
+func (p *Process) CPUTime() time.Duration {
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	default:
+		return 0
+	}
+}
+
 // exit is the child's exit error, nil when it ended well or was interrupted.
 func (p *Process) exit() error {
 	var exit *exec.ExitError

@@ -28,6 +28,7 @@ type Generator struct {
 	odds     []float64
 	versions []version
 	next     uint64
+	plain    bool
 }
 
 // version is what a prompt version fixes.
@@ -44,6 +45,14 @@ func New(seed uint64, versions int) *Generator {
 	for i := range versions {
 		g.versions = append(g.versions, g.version(i))
 	}
+	return g
+}
+
+// NewPlain returns a generator of the same calls as applications send them:
+// without what the processors add.
+func NewPlain(seed uint64, versions int) *Generator {
+	g := New(seed, versions)
+	g.plain = true
 	return g
 }
 
@@ -137,8 +146,8 @@ func (g *Generator) version(i int) version {
 	return v
 }
 
-// Traces returns n chat spans in the current OpenTelemetry form, stamped and
-// scored as the processors leave them.
+// Traces returns n chat spans in the current OpenTelemetry form; of New, stamped
+// and scored as the processors leave them.
 func (g *Generator) Traces(n int) ptrace.Traces {
 	td := ptrace.NewTraces()
 	for n > 0 {
@@ -180,6 +189,9 @@ func (g *Generator) span(span ptrace.Span) {
 	span.SetEndTimestamp(pcommon.Timestamp(start + duration))
 	user, answer := g.text(g.logNormal(700, 200, 4000)), g.text(g.logNormal(900, 200, 4000))
 	g.attributes(span.Attributes(), v, user, answer)
+	if g.plain {
+		return
+	}
 	for i, name := range []string{"tool_args_schema", "latency_ms", "refusal"} {
 		g.score(span.Events().AppendEmpty(), name, i, start+duration)
 	}
@@ -218,12 +230,14 @@ func (g *Generator) attributes(a pcommon.Map, v *version, user, answer string) {
 	a.PutStr("region", []string{"eu-west-1", "us-east-1", "ap-south-1"}[g.random.IntN(3)])
 	a.PutBool("cache", g.random.IntN(3) == 0)
 	a.PutStr("request.id", fmt.Sprintf("%016x", g.random.Uint64()))
-	g.identity(a, v)
+	a.PutStr("gen_ai.prompt.name", "support")
+	a.PutStr("gen_ai.prompt.version", v.name)
+	if !g.plain {
+		g.identity(a, v)
+	}
 }
 
 func (g *Generator) identity(a pcommon.Map, v *version) {
-	a.PutStr("gen_ai.prompt.name", "support")
-	a.PutStr("gen_ai.prompt.version", v.name)
 	a.PutStr("spanloop.prompt.hash", hash("prompt", v.name))
 	a.PutStr("spanloop.prompt.resolution", "explicit")
 	list := a.PutEmptySlice("spanloop.tool.versions")

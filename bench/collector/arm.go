@@ -1,0 +1,198 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spanloop/spanloop/internal/process"
+)
+
+// arm is one pipeline of the collector.
+type arm struct {
+	name, processors, exporter string
+	idle                       time.Duration
+	times                      []time.Duration
+	size                       int64
+}
+
+const (
+	fileExporter = "file:\n    path: out/spans\n    format: proto\n    compression: zstd"
+	identityEval = "genai_identity, genai_eval"
+)
+
+func arms() []*arm {
+	return []*arm{
+		{name: "otlp > file exporter, proto + zstd", exporter: fileExporter},
+		{name: "otlp > identity > eval > file exporter", processors: identityEval, exporter: fileExporter},
+		{name: "otlp > identity > eval > genai_parquet", processors: identityEval, exporter: "genai_parquet:\n    path: out"},
+	}
+}
+
+const configuration = `receivers:
+  otlp:
+    protocols:
+      http:
+        endpoint: localhost:%d
+        max_request_body_size: 67108864
+processors:
+  genai_identity:
+  genai_eval:
+exporters:
+  %s
+extensions:
+  pprof:
+    endpoint: localhost:%d
+service:
+  extensions: [%s]
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [%s]
+      exporters: [%s]
+  telemetry:
+    metrics:
+      level: none
+`
+
+// measure runs the collector once on the requests, and returns its processor
+// time and the bytes that it left.
+func (a *arm) measure(o *options, requests [][]byte) (used time.Duration, size int64, err error) {
+	dir, err := os.MkdirTemp("", "collector-bench-")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.RemoveAll(dir)
+	port, err := process.FreePort()
+	if err != nil {
+		return 0, 0, err
+	}
+	profilePort, err := process.FreePort()
+	if err != nil {
+		return 0, 0, err
+	}
+	proc, err := a.start(o, dir, port, profilePort)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer proc.Kill()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := proc.WaitListening(ctx, fmt.Sprintf("localhost:%d", port)); err != nil {
+		return 0, 0, err
+	}
+	profiled := make(chan error, 1)
+	go func() { profiled <- o.takeProfile(profilePort, requests) }()
+	if err := send(o.clients, fmt.Sprintf("http://localhost:%d/v1/traces", port), requests); err != nil {
+		return 0, 0, err
+	}
+	if err := <-profiled; err != nil {
+		return 0, 0, err
+	}
+	if err := proc.Stop(time.Minute); err != nil {
+		return 0, 0, err
+	}
+	size, err = sizeOf(filepath.Join(dir, "out"))
+	return proc.CPUTime(), size, err
+}
+
+func (a *arm) start(o *options, dir string, port, profilePort int) (*process.Process, error) {
+	if err := os.Mkdir(filepath.Join(dir, "out"), 0o750); err != nil {
+		return nil, err
+	}
+	name, _, _ := strings.Cut(a.exporter, ":")
+	extension := ""
+	if o.profile != "" {
+		extension = "pprof"
+	}
+	config := filepath.Join(dir, "config.yaml")
+	content := fmt.Sprintf(configuration, port, a.exporter, profilePort, extension, a.processors, name)
+	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+		return nil, err
+	}
+	binary, err := filepath.Abs(o.binary)
+	if err != nil {
+		return nil, err
+	}
+	return process.Start(process.Options{Name: "collector", Path: binary, Args: []string{"--config", config}, Dir: dir, LogDir: dir})
+}
+
+// takeProfile fetches a profile of the collector while it works.
+func (o *options) takeProfile(port int, requests [][]byte) error {
+	if o.profile == "" || requests == nil {
+		return nil
+	}
+	response, err := http.Get(fmt.Sprintf("http://localhost:%d/debug/pprof/profile?seconds=10", port))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.profile, content, 0o600)
+}
+
+// send posts all requests from so many clients; each waits for its answer.
+func send(clients int, url string, requests [][]byte) error {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	failures := make(chan error, clients)
+	for range clients {
+		group.Go(func() {
+			for {
+				at := int(next.Add(1)) - 1
+				if at >= len(requests) {
+					return
+				}
+				if err := post(url, requests[at]); err != nil {
+					failures <- err
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	close(failures)
+	return <-failures
+}
+
+func post(url string, body []byte) error {
+	response, err := http.Post(url, "application/x-protobuf", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", response.StatusCode, answer)
+	}
+	return err
+}
+
+func sizeOf(dir string) (size int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	return size, err
+}

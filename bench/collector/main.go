@@ -1,0 +1,102 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command collector measures the whole built collector: OTLP over HTTP in,
+// identity, evaluation and Parquet on disk out, beside the same binary with
+// contrib's file exporter (protobuf, zstd). Processor time and bytes are the
+// child's own; what starting and stopping costs is measured alone and taken off.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"github.com/spanloop/spanloop/internal/dataset/benchdata"
+)
+
+// options are the command's flags.
+type options struct {
+	binary, profile                string
+	spans, request, versions, runs int
+	clients                        int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "bin", "../bin/otelcol-spanloop", "collector to measure")
+	flag.IntVar(&o.spans, "spans", 12000, "spans in a run")
+	flag.IntVar(&o.request, "request", 200, "spans in a request: what an SDK's batch processor sends")
+	flag.IntVar(&o.versions, "versions", 2, "prompt versions among them")
+	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median counts")
+	flag.IntVar(&o.clients, "clients", 2, "clients that send at once")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the last arm's collector to this file")
+	flag.Parse()
+	if err := run(&o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(o *options) error {
+	requests, size, err := o.requests()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("collector: %d spans of %d bytes as OTLP, %d a request, %d prompt versions, %d clients, median of %d runs\n",
+		o.spans, size/o.spans, o.request, o.versions, o.clients, o.runs)
+	list := arms()
+	for _, a := range list {
+		if a.idle, _, err = a.measure(o, nil); err != nil {
+			return fmt.Errorf("%s, idle: %w", a.name, err)
+		}
+	}
+	for range o.runs {
+		for _, a := range list {
+			used, bytes, err := a.measure(o, requests)
+			if err != nil {
+				return fmt.Errorf("%s: %w", a.name, err)
+			}
+			a.times, a.size = append(a.times, used-a.idle), bytes
+		}
+	}
+	return report(list, o.spans)
+}
+
+// requests are the encoded export requests of a run.
+func (o *options) requests() (requests [][]byte, size int, err error) {
+	if o.spans <= 0 || o.request <= 0 || o.runs <= 0 || o.clients <= 0 {
+		return nil, 0, errors.New("-spans, -request, -runs and -clients must be above zero")
+	}
+	generator := benchdata.NewPlain(1, o.versions)
+	for sent := 0; sent < o.spans; sent += o.request {
+		td := generator.Traces(min(o.request, o.spans-sent))
+		body, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
+		if err != nil {
+			return nil, 0, err
+		}
+		requests, size = append(requests, body), size+len(body)
+	}
+	return requests, size, nil
+}
+
+func report(list []*arm, spans int) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "pipeline\tspans/s/core\tµs/span\tratio\tB/span\tratio\t")
+	speed := func(a *arm) float64 {
+		slices.Sort(a.times)
+		return float64(spans) / max(a.times[len(a.times)/2], time.Microsecond).Seconds()
+	}
+	base, baseSize := speed(list[0]), float64(list[0].size)
+	for _, a := range list {
+		s := speed(a)
+		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.0f\t%.2f\t\n", a.name, s, 1e6/s, s/base, float64(a.size)/float64(spans), float64(a.size)/baseSize)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,235 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parquetfile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+)
+
+// kind is how a column is written.
+type kind uint8
+
+const (
+	plainText kind = iota
+	dictText
+	plainLong
+	deltaLong
+	plainInt
+	plainDouble
+	plainBool
+)
+
+// Column collects the values of one leaf column of a row group. Texts are not
+// copied: they must stay as they are until the row group is written.
+type Column struct {
+	path           string
+	kind           kind
+	maxDef, maxRep uint8
+	bloom, stats   bool
+
+	def, rep []uint8
+	// data is the current page's values as PLAIN; of a column with a dictionary
+	// and of delta columns it is made when the page is closed.
+	data  []byte
+	longs []int64
+	bools []bool
+
+	entries   map[string]int32
+	distinct  []string
+	indices   []int32
+	last      string
+	lastIndex int32
+	textBytes int
+
+	bounds bounds
+	hashes []uint64
+	hasher metadata.Hasher
+
+	// The chunk so far.
+	chunk         []byte
+	pages         []page
+	firstRow      int
+	values, nulls int
+	pageValues    int
+	pageNulls     int
+	uncompressed  int64
+	useDictionary bool
+}
+
+func newColumn(descr *schema.Column, props *parquet.WriterProperties) (*Column, error) {
+	c := &Column{
+		path: descr.Path(), maxDef: uint8(descr.MaxDefinitionLevel()), maxRep: uint8(descr.MaxRepetitionLevel()),
+		bloom: props.BloomFilterEnabledFor(descr.Path()), stats: props.StatisticsEnabledFor(descr.Path()),
+	}
+	switch descr.PhysicalType() {
+	case parquet.Types.ByteArray:
+		c.kind = plainText
+		if props.DictionaryEnabledFor(c.path) {
+			c.kind, c.entries = dictText, map[string]int32{}
+		}
+	case parquet.Types.Int64:
+		c.kind = plainLong
+		if props.EncodingFor(c.path) == parquet.Encodings.DeltaBinaryPacked {
+			c.kind = deltaLong
+		}
+	case parquet.Types.Int32:
+		c.kind = plainInt
+	case parquet.Types.Double:
+		c.kind, c.stats = plainDouble, false
+	case parquet.Types.Boolean:
+		c.kind, c.stats = plainBool, false
+	default:
+		return nil, fmt.Errorf("column %s: type %s is not supported", c.path, descr.PhysicalType())
+	}
+	if c.bloom && c.kind != plainText {
+		return nil, fmt.Errorf("column %s: a bloom filter is for text without a dictionary", c.path)
+	}
+	if c.bloom {
+		c.hasher = metadata.NewBloomFilter(32, 32, memory.DefaultAllocator).Hasher()
+	}
+	c.stats = c.stats && c.maxRep == 0
+	return c, nil
+}
+
+func (c *Column) level(def, rep uint8) {
+	if c.maxDef > 0 {
+		c.def = append(c.def, def)
+	}
+	if c.maxRep > 0 {
+		c.rep = append(c.rep, rep)
+	}
+	c.pageValues++
+}
+
+// Null writes no value: of an optional column, or an empty list's.
+func (c *Column) Null() {
+	c.level(c.maxDef-1, 0)
+	c.pageNulls++
+}
+
+// Text writes a text.
+func (c *Column) Text(s string) {
+	c.level(c.maxDef, 0)
+	c.put(s)
+}
+
+// Optional writes a text, or null when it is empty.
+func (c *Column) Optional(s string) {
+	if s == "" {
+		c.Null()
+		return
+	}
+	c.Text(s)
+}
+
+// Item writes element i of a list; the first one starts the row's list.
+func (c *Column) Item(i int, s string) {
+	c.level(c.maxDef, uint8(min(i, 1)))
+	c.put(s)
+}
+
+// List writes a list of texts.
+func (c *Column) List(items []string) {
+	if len(items) == 0 {
+		c.Null()
+	}
+	for i, s := range items {
+		c.Item(i, s)
+	}
+}
+
+// Long writes an INT64.
+func (c *Column) Long(v int64) {
+	c.level(c.maxDef, 0)
+	c.bounds.long(v)
+	if c.kind == deltaLong {
+		c.longs = append(c.longs, v)
+		return
+	}
+	c.data = binary.LittleEndian.AppendUint64(c.data, uint64(v))
+}
+
+// Int writes an INT32.
+func (c *Column) Int(v int32) {
+	c.level(c.maxDef, 0)
+	c.bounds.long(int64(v))
+	c.data = binary.LittleEndian.AppendUint32(c.data, uint32(v))
+}
+
+// Double writes a DOUBLE.
+func (c *Column) Double(v float64) {
+	c.level(c.maxDef, 0)
+	c.data = binary.LittleEndian.AppendUint64(c.data, math.Float64bits(v))
+}
+
+// Bool writes a BOOLEAN.
+func (c *Column) Bool(v bool) {
+	c.level(c.maxDef, 0)
+	c.bools = append(c.bools, v)
+}
+
+func (c *Column) put(s string) {
+	if c.kind == dictText {
+		c.putDistinct(s)
+		return
+	}
+	if c.stats {
+		c.bounds.text(s)
+	}
+	if c.bloom {
+		c.hashes = append(c.hashes, c.hasher.Sum64(unsafe.Slice(unsafe.StringData(s), len(s))))
+	}
+	c.data = appendText(c.data, s)
+}
+
+// putDistinct writes a text as the index of its entry. The same string as before
+// is told by its address, and the common case of a repeated short value by the
+// entry written last.
+func (c *Column) putDistinct(s string) {
+	c.textBytes += len(s) + 4
+	if len(c.indices) > 0 && len(s) == len(c.last) && (unsafe.StringData(s) == unsafe.StringData(c.last) || s == c.last) {
+		c.indices = append(c.indices, c.lastIndex)
+		return
+	}
+	index, ok := c.entries[s]
+	if !ok {
+		index = int32(len(c.distinct))
+		c.entries[s] = index
+		c.distinct = append(c.distinct, s)
+	}
+	c.last, c.lastIndex = s, index
+	c.indices = append(c.indices, index)
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(s))), s...)
+}
+
+// reset forgets the row group and keeps the memory.
+func (c *Column) reset() {
+	c.def, c.rep, c.data, c.longs, c.bools = c.def[:0], c.rep[:0], c.data[:0], c.longs[:0], c.bools[:0]
+	clear(c.entries)
+	clear(c.distinct)
+	c.distinct, c.indices, c.last, c.lastIndex, c.textBytes = c.distinct[:0], c.indices[:0], "", 0, 0
+	c.bounds = bounds{}
+	c.hashes = c.hashes[:0]
+	clear(c.pages)
+	c.chunk, c.pages, c.firstRow = c.chunk[:0], c.pages[:0], 0
+	c.values, c.nulls, c.pageValues, c.pageNulls, c.uncompressed, c.useDictionary = 0, 0, 0, 0, 0, false
+}
+
+// filter returns the bloom filter of the row group's values.
+func (c *Column) filter() metadata.BloomFilterBuilder {
+	f := metadata.NewBloomFilterFromNDVAndFPP(uint32(max(len(c.hashes), 1)), 0.01, 1<<20, memory.DefaultAllocator)
+	f.InsertBulk(c.hashes)
+	return f
+}
