@@ -104,17 +104,13 @@ type Stratum struct {
 
 // Statuses of a gate.
 const (
-	GatePasses = "passes"
-	GateWarns  = "warns"
-	GateBlocks = "blocks"
+	GatePasses = traffic.GatePasses
+	GateWarns  = traffic.GateWarns
+	GateBlocks = traffic.GateBlocks
 )
 
 // Gate is one condition for a fair comparison.
-type Gate struct {
-	Name   string `json:"name"`
-	Status string `json:"status"`
-	Text   string `json:"text"`
-}
+type Gate = traffic.Gate
 
 // Metric is one metric's result. Effects are B minus A, or B over A for the kind
 // ratio; shares are between 0 and 1.
@@ -204,7 +200,7 @@ func newReport(o Options) *Report {
 }
 
 func (r *Report) gate(name, status, text string) {
-	r.Gates = append(r.Gates, Gate{name, status, text})
+	r.Gates = append(r.Gates, Gate{Name: name, Status: status, Text: text})
 }
 
 // stop ends a comparison that cannot be made.

@@ -3,7 +3,10 @@
 
 package stats
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // EmbeddingStatistic is the distance of the arms' mean feature vectors within
 // strata: mean_BB + mean_AA - 2 mean_AB of the products of centred vectors,
@@ -116,13 +119,40 @@ func (e *EmbeddingStatistic) Value(chosen []int32) float64 {
 
 // Separation is the cross-fitted area under the curve of the direction between
 // the arms' means: how well a text tells which arm it is from, 0.5 being not at
-// all. Units of even and odd index are each scored by the other half.
+// all.
 func Separation(vectors [][]Feature, dimension int, a Assignment) float64 {
-	direction := [2][]float64{make([]float64, dimension), make([]float64, dimension)}
+	r, _ := SeparationRank(vectors, dimension, a)
+	return r.Superiority
+}
+
+// SeparationRank ranks units along the direction between the arms' means. Units
+// of even and odd index are each scored by the direction that the other half
+// shows, and ranked within the returned assignment's strata.
+func SeparationRank(vectors [][]Feature, dimension int, a Assignment) (*RankStatistic, Assignment) {
+	direction := directions(vectors, dimension, a)
+	scores := make([]float64, len(vectors))
+	halves := Assignment{Arm: a.Arm, Stratum: make([]int, len(vectors))}
+	for i, v := range vectors {
+		halves.Stratum[i] = a.Stratum[i]*2 + i%2
+		scores[i] = math.NaN()
+		if len(v) == 0 || direction[i%2] == nil {
+			continue
+		}
+		scores[i] = 0
+		for _, f := range v {
+			scores[i] += float64(f.Value) * direction[i%2][f.Index]
+		}
+	}
+	return NewRankStatistic(scores, halves), halves
+}
+
+// directions are the differences of the arms' means over the units of the other
+// half; nil when an arm has none there.
+func directions(vectors [][]Feature, dimension int, a Assignment) [2][]float64 {
+	var direction [2][]float64
 	for half := range direction {
-		var sums [2][]float64
+		sums := [2][]float64{make([]float64, dimension), make([]float64, dimension)}
 		var counts [2]float64
-		sums[0], sums[1] = make([]float64, dimension), make([]float64, dimension)
 		for i, v := range vectors {
 			if i%2 == half || len(v) == 0 {
 				continue
@@ -134,23 +164,134 @@ func Separation(vectors [][]Feature, dimension int, a Assignment) float64 {
 			}
 		}
 		if counts[0] == 0 || counts[1] == 0 {
-			return 0.5
+			continue
 		}
+		direction[half] = make([]float64, dimension)
 		for k := range direction[half] {
 			direction[half][k] = sums[1][k]/counts[1] - sums[0][k]/counts[0]
 		}
 	}
-	scores, stratum := make([]float64, len(vectors)), make([]int, len(vectors))
-	for i, v := range vectors {
-		stratum[i] = a.Stratum[i]*2 + i%2
-		scores[i] = math.NaN()
+	return direction
+}
+
+// powerRounds is the number of steps of subspace iteration.
+const powerRounds = 15
+
+// PrincipalScores are the units' coordinates along the directions in which their
+// centred vectors vary most (principal components, by subspace iteration), each
+// stratum centred by itself; NaN for units without features.
+func PrincipalScores(vectors [][]Feature, dimension, directions int, stratum []int, random *rand.Rand) [][]float64 {
+	means := stratumMeans(vectors, dimension, stratum)
+	basis := make([][]float64, directions)
+	for k := range basis {
+		basis[k] = make([]float64, dimension)
+		for i := range basis[k] {
+			basis[k][i] = random.NormFloat64()
+		}
+	}
+	scores := make([][]float64, directions)
+	for k := range scores {
+		scores[k] = make([]float64, len(vectors))
+	}
+	for round := range powerRounds + 1 {
+		orthonormalise(basis)
+		project(vectors, stratum, means, basis, scores)
+		if round == powerRounds {
+			break
+		}
+		for k := range basis {
+			basis[k] = combine(vectors, stratum, means, scores[k], dimension)
+		}
+	}
+	return scores
+}
+
+func stratumMeans(vectors [][]Feature, dimension int, stratum []int) [][]float64 {
+	members := strataMembers(stratum)
+	means := make([][]float64, len(members))
+	for s, units := range members {
+		means[s] = make([]float64, dimension)
+		filled := 0.0
+		for _, unit := range units {
+			if len(vectors[unit]) > 0 {
+				filled++
+			}
+			for _, f := range vectors[unit] {
+				means[s][f.Index] += float64(f.Value)
+			}
+		}
+		for i := range means[s] {
+			means[s][i] /= max(1, filled)
+		}
+	}
+	return means
+}
+
+// orthonormalise makes a basis orthonormal (Gram-Schmidt); a direction that is
+// already covered becomes 0.
+func orthonormalise(basis [][]float64) {
+	for k, v := range basis {
+		for _, u := range basis[:k] {
+			d := dot(u, v)
+			for i := range v {
+				v[i] -= d * u[i]
+			}
+		}
+		length := math.Sqrt(dot(v, v))
+		for i := range v {
+			if length > 1e-12 {
+				v[i] /= length
+			} else {
+				v[i] = 0
+			}
+		}
+	}
+}
+
+func dot(a, b []float64) float64 {
+	total := 0.0
+	for i := range a {
+		total += a[i] * b[i]
+	}
+	return total
+}
+
+func project(vectors [][]Feature, stratum []int, means, basis, scores [][]float64) {
+	for k, direction := range basis {
+		offsets := make([]float64, len(means))
+		for s := range means {
+			offsets[s] = dot(means[s], direction)
+		}
+		for unit, v := range vectors {
+			if len(v) == 0 {
+				scores[k][unit] = math.NaN()
+				continue
+			}
+			total := -offsets[stratum[unit]]
+			for _, f := range v {
+				total += float64(f.Value) * direction[f.Index]
+			}
+			scores[k][unit] = total
+		}
+	}
+}
+
+// combine sums the centred vectors by their scores.
+func combine(vectors [][]Feature, stratum []int, means [][]float64, scores []float64, dimension int) []float64 {
+	out, weights := make([]float64, dimension), make([]float64, len(means))
+	for unit, v := range vectors {
 		if len(v) == 0 {
 			continue
 		}
-		scores[i] = 0
+		weights[stratum[unit]] += scores[unit]
 		for _, f := range v {
-			scores[i] += float64(f.Value) * direction[i%2][f.Index]
+			out[f.Index] += scores[unit] * float64(f.Value)
 		}
 	}
-	return NewRankStatistic(scores, Assignment{Arm: a.Arm, Stratum: stratum}).Superiority
+	for s, w := range weights {
+		for i := range out {
+			out[i] -= w * means[s][i]
+		}
+	}
+	return out
 }

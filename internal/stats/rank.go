@@ -53,6 +53,9 @@ func NewRankStatistic(values []float64, a Assignment) *RankStatistic {
 	return r
 }
 
+// Scores are the units' centred scores, 0 for units without a value.
+func (r *RankStatistic) Scores() []float64 { return r.score }
+
 // Value is the absolute sum of the chosen units' scores. Scores are centred per
 // stratum, so the sum has mean 0 under relabeling.
 func (r *RankStatistic) Value(chosen []int32) float64 {
@@ -106,6 +109,9 @@ func NewMeanStatistic(values []float64, a Assignment) *MeanStatistic {
 	return m
 }
 
+// Scores are the units' centred values, 0 for units without one.
+func (m *MeanStatistic) Scores() []float64 { return m.score }
+
 // Value is the absolute sum of the chosen units' centred values.
 func (m *MeanStatistic) Value(chosen []int32) float64 {
 	total := 0.0
@@ -113,4 +119,33 @@ func (m *MeanStatistic) Value(chosen []int32) float64 {
 		total += m.score[unit]
 	}
 	return abs(total)
+}
+
+// PermutationZ is the sum of arm 1's scores over its standard deviation when
+// labels are exchangeable within strata (sampling without replacement); 0 when
+// the scores do not vary.
+func PermutationZ(scores []float64, a Assignment) float64 {
+	total, variance := 0.0, 0.0
+	for _, members := range strataMembers(a.Stratum) {
+		ones, held, sum, squares := 0.0, 0.0, 0.0, 0.0
+		for _, unit := range members {
+			sum += scores[unit]
+			squares += scores[unit] * scores[unit]
+			if a.Arm[unit] {
+				ones++
+				held += scores[unit]
+			}
+		}
+		n := float64(len(members))
+		if n < 2 || ones == 0 || ones == n {
+			continue
+		}
+		mean := sum / n
+		total += held - ones*mean
+		variance += ones * (n - ones) / (n * (n - 1)) * max(0, squares-n*mean*mean)
+	}
+	if variance <= 0 {
+		return 0
+	}
+	return total / math.Sqrt(variance)
 }

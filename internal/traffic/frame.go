@@ -62,6 +62,15 @@ func NewFrame(calls []Call) *Frame {
 	return f
 }
 
+// Members lists the units of each stratum.
+func (f *Frame) Members() [][]int {
+	members := make([][]int, f.Strata)
+	for i, u := range f.Units {
+		members[u.Stratum] = append(members[u.Stratum], i)
+	}
+	return members
+}
+
 // Clusters counts the units of each arm.
 func (f *Frame) Clusters() (counts [2]int) {
 	for _, u := range f.Units {
@@ -106,17 +115,31 @@ func (f *Frame) Stratify(byTime bool) {
 	}
 }
 
+// GroupInputs puts units into strata as Stratify does, without regard to arms:
+// for one series over time.
+func (f *Frame) GroupInputs() {
+	f.TimeBlocks = 1
+	groups, inputs := stats.KMeans(f.inputVectors(), InputDimension, stats.StrataCount(len(f.Units)), stats.Random(f.Seed, 1))
+	f.Inputs = inputs
+	f.combine(f.baseStrata(), groups)
+}
+
 func (f *Frame) inputVectors() [][]stats.Feature {
+	return f.Texts(InputDimension, func(c *Call) []stats.Feature { return c.Input })
+}
+
+// Texts are the units' mean features of a text; nil for units without any.
+func (f *Frame) Texts(dimension int, text func(*Call) []stats.Feature) [][]stats.Feature {
 	vectors := make([][]stats.Feature, len(f.Units))
 	for i, u := range f.Units {
 		var texts [][]stats.Feature
 		for _, c := range u.Calls {
-			if len(f.Calls[c].Input) > 0 {
-				texts = append(texts, f.Calls[c].Input)
+			if features := text(&f.Calls[c]); len(features) > 0 {
+				texts = append(texts, features)
 			}
 		}
 		if len(texts) > 0 {
-			vectors[i] = stats.MeanFeatures(texts, InputDimension)
+			vectors[i] = stats.MeanFeatures(texts, dimension)
 		}
 	}
 	return vectors

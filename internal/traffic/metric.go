@@ -24,6 +24,11 @@ const (
 	KindRatio Kind = "ratio"
 	// KindCategory has no order: distance of the shares.
 	KindCategory Kind = "category"
+	// KindRank has an order and no unit worth a margin: the probability that a
+	// value of one arm exceeds one of the other.
+	KindRank Kind = "rank"
+	// KindText is hashed text: how well it tells the arms apart.
+	KindText Kind = "text"
 )
 
 // Directions of a metric.

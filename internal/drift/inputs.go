@@ -1,0 +1,144 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package drift
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/spanloop/spanloop/internal/stats"
+	"github.com/spanloop/spanloop/internal/traffic"
+)
+
+// inputChannels are what the model was asked.
+func inputChannels(f *traffic.Frame, keys []string) []channel {
+	channels := styleChannels(func(c *traffic.Call) *traffic.Style { return &c.InputStyle }, "input_")
+	logSize := func(name string, value func(*traffic.Call) float64) channel {
+		c := number(name, "characters", traffic.KindRatio, math.Log1p(0.1), func(c *traffic.Call) float64 {
+			if v := value(c); v > 0 {
+				return math.Log(v)
+			}
+			return math.NaN()
+		})
+		return c
+	}
+	channels = append(channels,
+		logSize("input_length", func(c *traffic.Call) float64 { return c.InputStyle.Chars }),
+		logSize("instructions_length", func(c *traffic.Call) float64 { return c.VisibleInput[0] }),
+		logSize("history_length", func(c *traffic.Call) float64 { return c.VisibleInput[1] }),
+		channel{Metric: traffic.Metric{Name: "input_text", Kind: traffic.KindText, Margin: marginText},
+			text: func(c *traffic.Call) []stats.Feature { return c.Input }, dimension: traffic.InputDimension},
+		inputMix(f))
+	for i, key := range keys {
+		channels = append(channels, category("key:"+key, func(c *traffic.Call) string { return orNone(c.Keys[i]) }))
+	}
+	return channels
+}
+
+// inputMix is the group of alike inputs that a unit's stratum stands for.
+func inputMix(f *traffic.Frame) channel {
+	group := make(map[spanKey]string, len(f.Calls))
+	for i := range f.Calls {
+		c := &f.Calls[i]
+		if len(c.Input) > 0 {
+			group[spanKey{c.TraceID, c.SpanID}] = fmt.Sprintf("group %d", f.Units[f.UnitOf[i]].Stratum+1)
+		}
+	}
+	return category("input_groups", func(c *traffic.Call) string { return group[spanKey{c.TraceID, c.SpanID}] })
+}
+
+type spanKey struct{ trace, span string }
+
+const hiddenName = "hidden_input_tokens"
+
+// hiddenContext is the number of input tokens beyond what the visible input
+// explains: a step in it means another tokenizer, or text around the input that
+// the span does not show. The share of a token in a byte of instructions,
+// history and tool definitions is fitted by ridge regression over all calls.
+func hiddenContext(f *traffic.Frame) channel {
+	fit := fitTokens(f)
+	margin := max(5, 0.02*fit.mean)
+	c := number(hiddenName, "tokens", traffic.KindMean, margin, fit.residual)
+	return c
+}
+
+// tokenFit predicts input tokens.
+type tokenFit struct {
+	weights [4]float64
+	mean    float64
+	usable  bool
+}
+
+// Bounds of the fit: the calls it needs, and the share of the variance of the
+// input tokens that must be explained, unless they hardly vary.
+const (
+	minFit      = 50
+	leastFit    = 0.5
+	steadyShare = 0.02
+)
+
+func visible(c *traffic.Call) [4]float64 {
+	return [4]float64{1, c.VisibleInput[0] / 1000, c.VisibleInput[1] / 1000, c.VisibleInput[2] / 1000}
+}
+
+func fitTokens(f *traffic.Frame) tokenFit {
+	var gram [16]float64
+	var target [4]float64
+	var values []float64
+	for i := range f.Calls {
+		c := &f.Calls[i]
+		if math.IsNaN(c.InputTokens) || c.VisibleInput[0]+c.VisibleInput[1] == 0 {
+			continue
+		}
+		x := visible(c)
+		for a := range x {
+			target[a] += x[a] * c.InputTokens
+			for b := range x {
+				gram[a*4+b] += x[a] * x[b]
+			}
+		}
+		values = append(values, c.InputTokens)
+	}
+	fit := tokenFit{}
+	mean, variance, n := stats.MeanVariance(values)
+	fit.mean = mean
+	if n < minFit {
+		return fit
+	}
+	for a := range 4 {
+		gram[a*4+a] += 1e-6 * float64(n)
+	}
+	var chol mat.Cholesky
+	if !chol.Factorize(mat.NewSymDense(4, gram[:])) {
+		return fit
+	}
+	var solved mat.VecDense
+	if err := chol.SolveVecTo(&solved, mat.NewVecDense(4, target[:])); err != nil {
+		return fit
+	}
+	for a := range fit.weights {
+		fit.weights[a] = solved.AtVec(a)
+	}
+	fit.usable = true
+	var residuals []float64
+	for i := range f.Calls {
+		residuals = append(residuals, fit.residual(&f.Calls[i]))
+	}
+	_, left, _ := stats.MeanVariance(residuals)
+	fit.usable = left <= (1-leastFit)*variance || math.Sqrt(left) <= steadyShare*mean
+	return fit
+}
+
+func (t tokenFit) residual(c *traffic.Call) float64 {
+	if !t.usable || math.IsNaN(c.InputTokens) || c.VisibleInput[0]+c.VisibleInput[1] == 0 {
+		return math.NaN()
+	}
+	residual := c.InputTokens
+	for i, x := range visible(c) {
+		residual -= t.weights[i] * x
+	}
+	return residual
+}
