@@ -116,12 +116,12 @@ func (a *All) table() *report.Table {
 		{Name: "a"}, {Name: "b"}, {Name: "sessions", Align: report.Right}, {Name: "overlap"}, {Name: "verdict"}, {Name: "reason"},
 	}}
 	for _, p := range a.Pairs {
-		overlap := none
+		overlap := traffic.NoNumber
 		if p.A.Clusters > 0 && !p.From.IsZero() {
 			overlap = p.From.Format(time.DateOnly) + " to " + p.Until.Format(time.DateOnly)
 		}
 		t.Rows = append(t.Rows, []report.Cell{
-			report.Text(p.VersionA), report.Text(p.VersionB), report.Text(fmt.Sprintf("%s vs %s", group(int64(p.A.Clusters)), group(int64(p.B.Clusters)))),
+			report.Text(p.VersionA), report.Text(p.VersionB), report.Text(fmt.Sprintf("%s vs %s", report.Group(int64(p.A.Clusters)), report.Group(int64(p.B.Clusters)))),
 			report.Text(overlap), {Text: string(p.Verdict), Value: string(p.Verdict), Style: p.Verdict.style()}, report.Text(p.Reason),
 		})
 	}

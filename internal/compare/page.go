@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spanloop/spanloop/internal/report"
+	"github.com/spanloop/spanloop/internal/traffic"
 )
 
 // WriteHTML prints the report as a page that loads nothing.
@@ -70,16 +71,9 @@ func (r *Report) forest() []report.Interval {
 func (m *Metric) categoryTable(r *Report) *report.Table {
 	t := &report.Table{Columns: []report.Column{{Name: m.Name}, {Name: "a", Title: r.VersionA, Align: report.Right}, {Name: "b", Title: r.VersionB, Align: report.Right}}}
 	for _, c := range m.Categories {
-		t.Rows = append(t.Rows, []report.Cell{report.Text(c.Name), report.Text(percent(float64(c.A))), report.Text(percent(float64(c.B)))})
+		t.Rows = append(t.Rows, []report.Cell{report.Text(c.Name), report.Text(traffic.Percent(float64(c.A))), report.Text(traffic.Percent(float64(c.B)))})
 	}
 	return t
-}
-
-func percent(share float64) string {
-	if math.IsNaN(share) {
-		return none
-	}
-	return fmt.Sprintf("%.1f%%", 100*share)
 }
 
 func (r *Report) gateTable() *report.Table {
@@ -100,7 +94,7 @@ func (r *Report) gateTable() *report.Table {
 func (r *Report) strataTable() *report.Table {
 	t := &report.Table{Columns: []report.Column{{Name: "keys"}, {Name: "a", Title: r.VersionA, Align: report.Right}, {Name: "b", Title: r.VersionB, Align: report.Right}, {Name: "example span"}}}
 	for _, s := range r.Strata.Rows {
-		t.Rows = append(t.Rows, []report.Cell{report.Text(strings.Join(s.Keys, ", ")), report.Text(percent(float64(s.ShareA))), report.Text(percent(float64(s.ShareB))), report.Text(s.SpanID)})
+		t.Rows = append(t.Rows, []report.Cell{report.Text(strings.Join(s.Keys, ", ")), report.Text(traffic.Percent(float64(s.ShareA))), report.Text(traffic.Percent(float64(s.ShareB))), report.Text(s.SpanID)})
 	}
 	return t
 }

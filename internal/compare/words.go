@@ -6,7 +6,6 @@ package compare
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,112 +13,17 @@ import (
 	"github.com/spanloop/spanloop/internal/traffic"
 )
 
-// none stands for a number that there is not.
-const none = "-"
-
 // amount prints a value of the metric with its unit.
-func (m *Metric) amount(v float64) string {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return none
-	case m.Kind == KindBinary:
-		return strconv.FormatFloat(100*v, 'f', 1, 64) + "%"
-	case m.Unit == "ms":
-		return milliseconds(v)
-	case m.Unit == "USD":
-		return "$" + digits(v)
-	}
-	return digits(v)
-}
-
-func milliseconds(v float64) string {
-	if v >= 1000 {
-		return digits(v/1000) + " s"
-	}
-	return digits(v) + " ms"
-}
-
-// digits prints three significant digits, without an exponent where numbers are
-// of ordinary size.
-func digits(v float64) string {
-	size := math.Abs(v)
-	if size >= 999.5 && size < 1e9 {
-		return group(int64(math.Round(v)))
-	}
-	text := strconv.FormatFloat(v, 'g', 3, 64)
-	if size >= 1e-4 && size < 999.5 || v == 0 {
-		rounded, _ := strconv.ParseFloat(text, 64)
-		text = strconv.FormatFloat(rounded, 'f', -1, 64)
-	}
-	return text
-}
-
-// group separates thousands.
-func group(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, text = "-", text[1:]
-	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return sign + text
-}
+func (m *Metric) amount(v float64) string { return m.Kind.Amount(v, m.Unit) }
 
 // change prints an effect.
-func (m *Metric) change(v float64) string {
-	switch {
-	case math.IsNaN(v):
-		return none
-	case m.Kind == KindBinary:
-		return fmt.Sprintf("%+.1f pp", 100*v)
-	case m.Kind == KindRatio:
-		return "x" + ratio(v)
-	case m.Kind == KindCategory:
-		return fmt.Sprintf("%.1f%% moved", 100*v)
-	case v >= 0:
-		return "+" + digits(v)
-	}
-	return digits(v)
-}
-
-func ratio(v float64) string {
-	switch {
-	case v < 0.1 || v >= 100:
-		return digits(v)
-	case v >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
-}
+func (m *Metric) change(v float64) string { return m.Kind.Change(v) }
 
 // interval prints the bounds of an effect.
-func (m *Metric) interval() string {
-	low, high := float64(m.Low), float64(m.High)
-	if math.IsNaN(low) || math.IsNaN(high) {
-		return none
-	}
-	switch m.Kind {
-	case KindBinary:
-		return fmt.Sprintf("[%+.1f, %+.1f]", 100*low, 100*high)
-	case KindRatio:
-		return fmt.Sprintf("[%s, %s]", ratio(low), ratio(high))
-	}
-	return fmt.Sprintf("[%s, %s]", m.change(low), m.change(high))
-}
+func (m *Metric) interval() string { return m.Kind.Interval(float64(m.Low), float64(m.High)) }
 
 // margin prints what difference matters.
-func (m *Metric) margin() string {
-	v := float64(m.Margin)
-	switch m.Kind {
-	case KindBinary, KindCategory:
-		return digits(100*v) + " pp"
-	case KindRatio:
-		return digits(100*v) + "%"
-	}
-	return digits(v)
-}
+func (m *Metric) margin() string { return m.Kind.Margin(float64(m.Margin)) }
 
 // verdict prints the verdict with what goes with it.
 func (m *Metric) verdict() string {
@@ -128,7 +32,7 @@ func (m *Metric) verdict() string {
 		text += " by more than the margin"
 	}
 	if m.MoreClusters > 0 {
-		text += fmt.Sprintf(" (about %s more sessions)", group(int64(m.MoreClusters)))
+		text += fmt.Sprintf(" (about %s more sessions)", report.Group(int64(m.MoreClusters)))
 	}
 	return text
 }
@@ -159,7 +63,7 @@ func (r *Report) headline() string {
 
 // basis says on what the comparison rests.
 func (r *Report) basis() string {
-	parts := []string{fmt.Sprintf("%s vs %s sessions (%s vs %s calls)", group(int64(r.A.Clusters)), group(int64(r.B.Clusters)), group(int64(r.A.Calls)), group(int64(r.B.Calls)))}
+	parts := []string{fmt.Sprintf("%s vs %s sessions (%s vs %s calls)", report.Group(int64(r.A.Clusters)), report.Group(int64(r.B.Clusters)), report.Group(int64(r.A.Calls)), report.Group(int64(r.B.Calls)))}
 	if !r.From.IsZero() && !r.Until.IsZero() {
 		parts = append(parts, lasting(r.Until.Sub(r.From))+" overlap")
 	}
@@ -209,5 +113,5 @@ func number(n traffic.Number) report.Cell {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return report.Cell{}
 	}
-	return report.Cell{Text: digits(v), Value: v}
+	return report.Cell{Text: report.Digits(v), Value: v}
 }

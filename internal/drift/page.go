@@ -1,0 +1,120 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package drift
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/spanloop/spanloop/internal/report"
+	"github.com/spanloop/spanloop/internal/traffic"
+)
+
+// WriteHTML prints the report as a page that loads nothing.
+func (r *Report) WriteHTML(w io.Writer) error {
+	return report.Page{
+		Title: r.headline(), Banner: strings.ToUpper(string(r.Verdict)) + ": " + r.Reason, BannerStyle: r.Verdict.style(), Sections: r.sections(),
+	}.Write(w)
+}
+
+func (r *Report) sections() []report.Section {
+	sections := []report.Section{{Text: append(r.basis(), r.summary()...)}}
+	for i := range r.Changes {
+		c := &r.Changes[i]
+		sections = append(sections,
+			report.Section{Title: c.title(i + 1), Text: []string{"cause: " + c.Cause.Text}, Table: channelTable("", c.Channels)})
+		if len(c.Examples) > 0 {
+			sections = append(sections, report.Section{Text: []string{"typical calls; replay one: spanloop replay TRACE:SPAN"}, Table: exampleTable(c.Examples)})
+		}
+	}
+	for i, s := range r.Timeline {
+		section := report.Section{Figure: report.TimeSeries(s.title(), r.day(s, 0), r.day(s, len(s.Points)-1), s.figure(), r.marks(&s))}
+		if i == 0 {
+			section.Title = "Over time"
+			section.Text = []string{"means of blocks of equally many sessions or traces; dashed lines are changes"}
+		}
+		sections = append(sections, section)
+	}
+	if len(r.Identities) > 0 {
+		sections = append(sections, report.Section{Title: "What produced the calls", Table: r.identityTable()})
+	}
+	if len(r.Inputs.Channels) > 0 {
+		sections = append(sections, report.Section{Title: "Inputs", Table: channelTable("", r.Inputs.Channels)})
+	}
+	if len(r.Behaviour.Channels) > 0 {
+		sections = append(sections, report.Section{Title: "Behaviour given the input, baseline against current", Table: channelTable("", r.Behaviour.Channels)})
+	}
+	return append(sections, report.Section{Title: "Conditions", Table: r.conditions()})
+}
+
+func (s *Series) title() string {
+	if s.Unit != "" {
+		return s.Name + ", " + s.Unit
+	}
+	return s.Name
+}
+
+func (r *Report) day(s Series, i int) string {
+	if i < 0 || i >= len(s.Points) {
+		return ""
+	}
+	return stamp(s.Points[i].Time)
+}
+
+// place is where a moment stands between the first and the last point.
+func (s *Series) place(at time.Time) float64 {
+	if len(s.Points) < 2 {
+		return 0
+	}
+	first, last := s.Points[0].Time, s.Points[len(s.Points)-1].Time
+	return at.Sub(first).Seconds() / math.Max(1e-9, last.Sub(first).Seconds())
+}
+
+func (s *Series) figure() []report.Point {
+	points := make([]report.Point, len(s.Points))
+	for i, p := range s.Points {
+		points[i] = report.Point{X: s.place(p.Time), Y: float64(p.Value)}
+	}
+	return points
+}
+
+// marks are the changes that moved the series.
+func (r *Report) marks(s *Series) []report.Mark {
+	var marks []report.Mark
+	for n, c := range r.Changes {
+		for _, channel := range c.Channels {
+			if c.Dated && channel.Name == s.Name {
+				marks = append(marks, report.Mark{X: s.place(c.At), Text: fmt.Sprintf("change %d", n+1)})
+			}
+		}
+	}
+	return marks
+}
+
+func (r *Report) identityTable() *report.Table {
+	t := &report.Table{Columns: []report.Column{{Name: "dimension"}, {Name: "value"}, {Name: "calls", Align: report.Right}, {Name: "first seen"}, {Name: "last seen"}, {Name: "explains"}}}
+	for _, i := range r.Identities {
+		explains := ""
+		if i.Change > 0 {
+			explains = fmt.Sprintf("change %d", i.Change)
+		}
+		for _, v := range i.Values {
+			t.Rows = append(t.Rows, []report.Cell{report.Text(i.Name), report.Text(short(v.Value)), report.Number(int64(v.Calls), "%d"), report.Text(stamp(v.FirstSeen)), report.Text(stamp(v.LastSeen)), report.Text(explains)})
+		}
+	}
+	return t
+}
+
+func (r *Report) conditions() *report.Table {
+	t := &report.Table{Columns: []report.Column{{Name: "condition"}, {Name: "status"}, {Name: "what was seen"}}}
+	for _, g := range r.Gates {
+		style := map[string]report.Style{traffic.GateWarns: report.Strong, traffic.GateBlocks: report.Bad}[g.Status]
+		t.Rows = append(t.Rows, []report.Cell{report.Text(g.Name), {Text: g.Status, Style: style}, report.Text(g.Text)})
+	}
+	t.Notes = []string{fmt.Sprintf("error rate %.3g over all channels of behaviour; %s; seed %d", r.Alpha, plural(r.Strata.Count, "input group"), r.Seed)}
+	return t
+}
