@@ -50,9 +50,6 @@ var jsonParams = [...]string{"output.type", "response_format", "responseMimeType
 // asksForJSON tells whether the request asked for JSON: gen_ai.output.type, or a
 // response format that names it.
 func asksForJSON(call *genai.Call) bool {
-	if strings.HasPrefix(call.OutputType, "json") {
-		return true
-	}
 	for _, name := range jsonParams {
 		if value, ok := call.Param(name); ok && strings.Contains(string(firstBytes(value, 4096)), "json") {
 			return true

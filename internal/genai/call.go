@@ -63,9 +63,6 @@ type Call struct {
 	ErrorType    string
 	ErrorMessage string
 
-	// OutputType is the kind of content that was asked for: text, json, ...
-	OutputType string
-
 	// System holds instructions that were sent apart from the history.
 	System Parts
 	// Input is the chat history that was sent; Output the model's answer, one

@@ -193,7 +193,7 @@ func (c *checker) unknown() {
 	if body.Member("tools").Len() > 0 && body.Member("tool_choice") == nil {
 		c.add(wire.Warning, "tool-choice-unknown", "/tool_choice", "tool_choice and parallel_tool_calls were not recorded: the provider's defaults apply")
 	}
-	if c.source.Call.OutputType == "json" && body.Member("response_format") == nil && body.Member("output_config") == nil {
+	if kind, _ := c.source.Call.Param("output.type"); strings.Contains(string(kind), "json") && body.Member("response_format") == nil && body.Member("output_config") == nil {
 		c.add(wire.Warning, "output-schema-unknown", "/response_format", "the call asked for JSON, but its schema was not recorded")
 	}
 	if body.Member("temperature") == nil {

@@ -6,6 +6,7 @@ package replay
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,6 +64,8 @@ func NewPlan(source *Source, o PlanOptions) (*Plan, error) {
 		if found.inexact {
 			p.note(wire.Warning, "prompt-white-space", "the recorded prompt differs from its version in white space at the ends")
 		}
+	} else if errors.Is(err, ErrUnfaithful) {
+		p.note(wire.Info, "prompt-not-found", "neither another prompt version nor another variable can be replayed: "+err.Error())
 	}
 	if o.PinModel {
 		if err := p.pinModel(); err != nil {

@@ -5,11 +5,11 @@ package replay
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/spanloop/spanloop/internal/identity"
 	"github.com/spanloop/spanloop/internal/registry"
 	"github.com/spanloop/spanloop/internal/wire"
 	"github.com/spanloop/spanloop/internal/wire/jsondoc"
@@ -32,6 +32,9 @@ func findPrompt(source *Source, snapshot *registry.Snapshot, request *wire.Reque
 	id := source.Identity
 	if id.PromptName == "" {
 		return nil, fmt.Errorf("%w: the span's prompt is not known (%s); name it on the span or add it to the registry", ErrUnfaithful, orText(id.UnresolvedReason, "no prompt name"))
+	}
+	if id.Resolution == identity.RungFingerprint {
+		return nil, fmt.Errorf("%w: the span's prompt is in no registry, only its fingerprint %s is known; add it with `spanloop prompt add`", ErrUnfaithful, quote(id.PromptName))
 	}
 	if snapshot.Empty() {
 		return nil, fmt.Errorf("%w: the registry holds no prompt; give it with --registry", ErrChange)
@@ -239,8 +242,14 @@ func (p *Plan) NewVersion(author, message string) (registry.NewVersion, error) {
 		}
 		texts[hit].Content = strings.Replace(texts[hit].Content, e.Old, e.New, 1)
 	}
+	// Partials stay the versions that were replayed, also when there are newer.
+	partials := map[string]string{}
+	for _, ref := range p.target.Partials {
+		partials[ref.Name] = ref.Version
+	}
 	return registry.NewVersion{
-		Prompt: p.found.prompt.Name, Parent: p.target.Version, Messages: texts, Author: author, Message: message,
+		Partials: partials,
+		Prompt:   p.found.prompt.Name, Parent: p.target.Version, Messages: texts, Author: author, Message: message,
 		Params: p.target.Params, ResponseFormat: p.target.ResponseFormat,
 	}, nil
 }
@@ -254,7 +263,7 @@ func (p *Plan) Verify(v *registry.Version) error {
 	all := wire.Texts(p.Request.Dialect, p.Treatment)
 	for _, m := range rendered {
 		if !slices.ContainsFunc(all, func(t wire.Text) bool { return strings.TrimSpace(t.Text) == strings.TrimSpace(m.Content) }) {
-			return errors.Join(ErrChange, fmt.Errorf("version %s does not render to the text that was replayed", v.Version))
+			return fmt.Errorf("%w: version %s does not render to the text that was replayed; it is not released, remove %s", ErrChange, v.Version, v.File)
 		}
 	}
 	return nil

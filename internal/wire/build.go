@@ -89,7 +89,8 @@ func (b *builder) parameters(names map[string]string, own []string) {
 			name, known = p.Name, true
 		}
 		switch {
-		case isTransport(p.Name):
+		case isTransport(p.Name), p.Name == "output.type":
+			// The kind of output is no member: its schema is, and was not recorded.
 		case !known:
 			b.note(Warning, NoteParamDropped, "", "parameter %q is none of this API and is left out", clip(p.Name))
 		default:

@@ -93,7 +93,8 @@ func TestEndpoints(t *testing.T) {
 	} {
 		c, err := NewClient(ClientConfig{Dialect: AnthropicMessages, Endpoint: endpoint})
 		require.NoError(t, err)
-		assert.Equal(t, want, c.URL())
+		assert.Equal(t, want, c.url)
+		assert.NotContains(t, c.URL(), "?", "a query may hold a key")
 	}
 	for _, endpoint := range []string{"", "api.openai.com", "ftp://x", "https://", "https://user:secret@host", "http://\x7f"} {
 		_, err := NewClient(ClientConfig{Dialect: OpenAIChat, Endpoint: endpoint})
