@@ -78,6 +78,14 @@ func (m *Messages) Unread() string {
 	return m.text
 }
 
+// unproved is the text that was not read yet, or could not be.
+func (m *Messages) unproved() string {
+	if m.parsed && m.err == nil {
+		return ""
+	}
+	return m.text
+}
+
 // List returns the messages; ErrMalformed when the text cannot be read.
 func (m *Messages) List() ([]Message, error) {
 	if !m.parsed {
@@ -162,6 +170,14 @@ func isOTelParts(text string) bool {
 // Empty tells whether there is no part.
 func (p *Parts) Empty() bool { return p.text == "" && len(p.list) == 0 }
 
+// unproved is the text that was not read yet, or could not be.
+func (p *Parts) unproved() string {
+	if p.parsed && p.err == nil {
+		return ""
+	}
+	return p.text
+}
+
 // List returns the parts; ErrMalformed when the text cannot be read.
 func (p *Parts) List() ([]Part, error) {
 	if !p.parsed {
@@ -215,6 +231,14 @@ func ToolDefinitionsFromJSON(text string) ToolDefinitions {
 
 // Empty tells whether no tool was offered, as far as the span says.
 func (d *ToolDefinitions) Empty() bool { return d.text == "" && len(d.list) == 0 }
+
+// unproved is the text that was not read yet, or could not be.
+func (d *ToolDefinitions) unproved() string {
+	if d.parsed && d.err == nil {
+		return ""
+	}
+	return d.text
+}
 
 // List returns the definitions; ErrMalformed when the text cannot be read.
 func (d *ToolDefinitions) List() ([]ToolDefinition, error) {

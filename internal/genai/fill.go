@@ -4,6 +4,7 @@
 package genai
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -228,6 +229,25 @@ func (r *reading) pydanticTools(m *match, text string) string {
 		return outputs
 	}
 	return functions[:len(functions)-1] + "," + outputs[1:]
+}
+
+// GlanceAtContent returns the problems that Read found and those of content that
+// is kept as text and cannot be JSON. It parses nothing: CheckContent finds more
+// at a higher price.
+func (c *Call) GlanceAtContent() []Problem {
+	problems := c.Problems
+	for _, content := range [...]struct{ attribute, text string }{
+		{"gen_ai.system_instructions", c.System.unproved()},
+		{"gen_ai.input.messages", c.Input.unproved()},
+		{"gen_ai.output.messages", c.Output.unproved()},
+		{"gen_ai.tool.definitions", c.Tools.unproved()},
+	} {
+		named := func(p Problem) bool { return p.Attribute == content.attribute }
+		if content.text != "" && !likelyJSON(content.text) && !slices.ContainsFunc(problems, named) {
+			problems = append(slices.Clip(problems), Problem{Attribute: content.attribute, Reason: malformedReason(content.text)})
+		}
+	}
+	return problems
 }
 
 // CheckContent parses all content and returns the problems that only parsing

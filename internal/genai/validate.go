@@ -141,3 +141,71 @@ func skipValue(text string, i int) int {
 	}
 	return i
 }
+
+// maxGlanceDepth is how deep likelyJSON follows brackets.
+const maxGlanceDepth = 64
+
+// likelyJSON tells cheaply whether text can be one JSON array or object: its
+// strings end where one may end, its brackets match, and nothing stands outside
+// that JSON does not know. It may be wrong about text that it takes for JSON
+// (a comma too many), never about text that it refuses.
+func likelyJSON(text string) bool {
+	if !looksClosed(text) {
+		return false
+	}
+	var open [maxGlanceDepth]byte
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '"':
+			if i = skipString(text, i); i == len(text) || !mayFollowString(text, i+1) {
+				return false
+			}
+		case '[', '{':
+			if depth == maxGlanceDepth {
+				return true
+			}
+			open[depth] = c + 2
+			depth++
+		case ']', '}':
+			if depth == 0 || open[depth-1] != c {
+				return false
+			}
+			depth--
+		case 't', 'f', 'n':
+			n := literal(text[i:])
+			if n == 0 {
+				return false
+			}
+			i += n - 1
+		case ' ', '\t', '\n', '\r', ',', ':', '-', '+', '.', 'e', 'E', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		default:
+			return false
+		}
+	}
+	return depth == 0
+}
+
+// mayFollowString tells whether what stands at i may come after a string.
+func mayFollowString(text string, i int) bool {
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case ' ', '\t', '\n', '\r':
+		case ',', ':', ']', '}':
+			return true
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// literal is the length of the literal that text begins with, or 0.
+func literal(text string) int {
+	for _, word := range [...]string{"true", "false", "null"} {
+		if strings.HasPrefix(text, word) {
+			return len(word)
+		}
+	}
+	return 0
+}

@@ -160,7 +160,7 @@ func (p *identityProcessor) stamp(span ptrace.Span, call *genai.Call, environmen
 	} else {
 		id.Replace(attrs)
 	}
-	putProblems(attrs, call.Problems, c)
+	putProblems(attrs, call.GlanceAtContent(), c)
 	c.identity(id.Resolution, id.UnresolvedReason)
 }
 
