@@ -30,6 +30,7 @@ var (
 	errAlpha     = fmt.Errorf("%w: alpha must lie between 0 and 0.5", ErrOptions)
 	errNoMetric  = fmt.Errorf("%w: no such metric", ErrOptions)
 	errManyAsked = fmt.Errorf("%w: too many decision metrics", ErrOptions)
+	errOneLook   = fmt.Errorf("%w: only a one-look test", ErrOptions)
 )
 
 // maxDecision is how many metrics may decide: each one widens the intervals of
@@ -147,7 +148,7 @@ func (r *Report) judge(frame *traffic.Frame, o Options) error {
 		results[i] = newEstimate(frame, &metrics[i])
 	}
 	r.settle(frame, results, o, blocked)
-	r.missingness(results)
+	r.missingness(frame, results)
 	r.WorstSpans = worstSpans(frame, metrics, o.Worst)
 	r.decide(blocked)
 	return nil

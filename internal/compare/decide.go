@@ -37,6 +37,9 @@ func (r *Report) settle(frame *traffic.Frame, estimates []*estimate, o Options, 
 		}
 	}
 	for i, e := range deciding {
+		if o.Look != stats.LookOnce && !blocked && e.m.Kind != KindCategory && e.incomparable == "" {
+			e.follow(frame, levels[i], o)
+		}
 		r.Metrics = append(r.Metrics, e.result(levels[i], o.Alpha/k, p[i], adjusted[i], o, blocked))
 	}
 	p = pValues(exploring, o)
@@ -66,31 +69,31 @@ func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked
 		return m
 	}
 	low, high := math.NaN(), math.NaN()
-	equivalent := false
 	if e.adjusted.Strata > 0 {
 		low, high = e.interval(level, o)
-		narrowLow, narrowHigh := e.interval(narrow, o)
-		equivalent = narrowLow > -e.m.Margin && narrowHigh < e.m.Margin
 	}
 	e.fill(&m, low, high)
 	switch {
 	case e.incomparable != "" || blocked:
 		m.Verdict = NotComparable
-	case !e.usable():
-		m.Verdict = NotEnoughData
 	default:
-		m.Verdict = e.word(low, high, equivalent, adjusted <= o.Alpha)
+		m.Verdict = e.decided(&m, e.word(level, narrow, adjusted <= o.Alpha, o))
 	}
 	m.ByMargin = (m.Verdict == Better || m.Verdict == Worse || m.Verdict == Changed) && (low > e.m.Margin || high < -e.m.Margin)
 	if m.Verdict == NotEnoughData {
-		m.MoreClusters = e.moreClusters(narrow, o)
+		m.MoreClusters = e.moreClusters(narrow, low, high, o)
 	}
 	return m
 }
 
 // word applies the interval to the margin. Within the margin a difference does
 // not matter even where it is certain.
-func (e *estimate) word(low, high float64, equivalent, significant bool) Verdict {
+func (e *estimate) word(level, narrow float64, significant bool, o Options) Verdict {
+	if !e.usable() {
+		return NotEnoughData
+	}
+	low, high := e.interval(level, o)
+	narrowLow, narrowHigh := e.interval(narrow, o)
 	up, down := Better, Worse
 	switch e.m.Direction {
 	case lower:
@@ -99,12 +102,15 @@ func (e *estimate) word(low, high float64, equivalent, significant bool) Verdict
 		up, down = Changed, Changed
 	}
 	switch {
-	case equivalent:
+	case narrowLow > -e.m.Margin && narrowHigh < e.m.Margin:
 		return Equivalent
 	case significant && low > 0:
 		return up
 	case significant && high < 0:
 		return down
+	case e.constant && e.m.Margin == 0:
+		// Nothing varied, so nothing says what difference would matter.
+		return NoChange
 	}
 	return NotEnoughData
 }
@@ -117,12 +123,13 @@ func (e *estimate) note(o Options) string {
 	if e.m.Weighted {
 		notes = append(notes, "sampled calls weighted by 1/probability")
 	}
-	if !math.IsNaN(e.rareP) {
-		note := "outcome seen fewer than 5 times: exact test"
-		if o.Look != stats.LookOnce {
-			note = "outcome seen fewer than 5 times: only equivalence can be said yet"
-		}
-		notes = append(notes, note)
+	switch {
+	case e.constant && e.m.Kind != KindBinary:
+		notes = append(notes, "every value is the same")
+	case e.rare && o.Look == stats.LookOnce:
+		notes = append(notes, "outcome seen fewer than 5 times: exact test, interval over sessions")
+	case e.rare:
+		notes = append(notes, "outcome seen fewer than 5 times: only equivalence can be said yet")
 	}
 	return strings.Join(notes, "; ")
 }
@@ -148,11 +155,17 @@ func (e *estimate) fill(m *Metric, low, high float64) {
 		raw := []stats.ArmMean{e.raw.A, e.raw.B}[g]
 		arm.Calls, arm.Clusters, arm.Missing = len(e.values[g]), raw.Clusters, e.total[g]-len(e.values[g])
 		arm.Estimate = traffic.Number(math.NaN())
+		arm.Adjusted = arm.Estimate
 		if len(e.values[g]) > 0 && raw.Clusters > 0 {
 			arm.Estimate = shown(raw.Mean)
+			arm.Adjusted = shown([]stats.ArmMean{d.A, d.B}[g].Mean)
+		}
+		if d.Strata == 0 {
+			arm.Adjusted = traffic.Number(math.NaN())
 		}
 		if e.m.Kind == KindRatio {
 			arm.Estimate *= traffic.Number(e.m.Scale)
+			arm.Adjusted *= traffic.Number(e.m.Scale)
 			arm.P50 = shown(stats.Quantile(e.values[g], 0.5)) * traffic.Number(e.m.Scale)
 			arm.P95 = shown(stats.Quantile(e.values[g], 0.95)) * traffic.Number(e.m.Scale)
 		}
@@ -165,7 +178,7 @@ func (e *estimate) categoryResult(m *Metric, o Options, blocked bool) {
 	m.Margin = traffic.Number(e.m.Margin)
 	m.marginScale, m.effectScale, m.lowScale, m.highScale = e.m.Margin, e.excess, math.NaN(), math.NaN()
 	for g, arm := range []*ArmEstimate{&m.A, &m.B} {
-		arm.Estimate, arm.Calls, arm.Clusters, arm.Missing = nan, len(e.values[g]), e.category.Units[g], e.total[g]-len(e.values[g])
+		arm.Estimate, arm.Adjusted, arm.Calls, arm.Clusters, arm.Missing = nan, nan, len(e.values[g]), e.category.Units[g], e.total[g]-len(e.values[g])
 	}
 	for k, name := range e.category.Names {
 		m.Categories = append(m.Categories, Category{name, traffic.Number(e.category.Shares[0][k]), traffic.Number(e.category.Shares[1][k])})
@@ -186,10 +199,11 @@ func (e *estimate) categoryResult(m *Metric, o Options, blocked bool) {
 		m.Verdict = NotComparable
 	case !e.usable():
 		m.Verdict = NotEnoughData
-	case float64(m.PAdjusted) <= o.Alpha && e.excess >= e.m.Margin && o.Look == stats.LookOnce:
-		m.Verdict = Changed
 	case float64(m.PAdjusted) <= o.Alpha && e.excess >= e.m.Margin:
-		m.Verdict, m.Note = Changed, "one-look test: it may change again with more data"
+		m.Verdict = Changed
+		if o.Look != stats.LookOnce {
+			m.Note = "tested as if looked at once"
+		}
 	default:
 		m.Verdict = NoChange
 	}
@@ -201,40 +215,44 @@ func (r *Report) decide(blocked bool) {
 	by := map[Verdict][]string{}
 	for _, m := range r.Metrics {
 		if m.Decides {
-			v := m.Verdict
-			if v == NoChange || v == Changed {
-				v = Equivalent
-			}
-			by[v] = append(by[v], m.Name)
+			by[m.Verdict] = append(by[m.Verdict], m.Name)
 		}
 	}
 	on := func(v Verdict) string { return strings.Join(by[v], ", ") }
+	also := ""
+	for _, v := range []Verdict{Better, Changed} {
+		if len(by[v]) > 0 {
+			also += "; " + string(v) + " on " + on(v)
+		}
+	}
 	switch {
 	case blocked:
-		for _, g := range r.Gates {
-			if g.Status == GateBlocks {
-				r.stop(NotComparable, g.Text)
-				return
-			}
-		}
+		r.stopAtGate()
 	case len(by[Worse]) > 0:
-		r.Verdict, r.ExitCode, r.Reason = Worse, 1, "worse on "+on(Worse)
-		if len(by[Better]) > 0 {
-			r.Reason += "; better on " + on(Better)
-		}
+		r.Verdict, r.ExitCode, r.Reason = Worse, 1, "worse on "+on(Worse)+also
 	case len(by) == 0:
 		r.stop(NotEnoughData, "no metric to decide on has a value in both versions")
-	case len(by[NotComparable]) > 0 && len(by[NotEnoughData]) == 0:
-		r.stop(NotComparable, "not comparable: "+on(NotComparable))
+	case len(by[NotComparable]) > 0:
+		r.stop(NotComparable, "not comparable on "+on(NotComparable)+also)
 	case len(by[NotEnoughData]) > 0:
-		r.stop(NotEnoughData, "undecided on "+on(NotEnoughData)+r.more())
-		if len(by[Better]) > 0 {
-			r.Reason += "; better on " + on(Better)
-		}
+		r.stop(NotEnoughData, "undecided on "+on(NotEnoughData)+r.more()+also)
 	case len(by[Better]) > 0:
-		r.Verdict, r.Reason = Better, "better on "+on(Better)+", nothing worse"
-	default:
+		r.Verdict, r.Reason = Better, strings.TrimPrefix(also, "; ")+", nothing worse"
+	case len(by[Changed]) > 0:
+		r.Verdict, r.Reason = Changed, strings.TrimPrefix(also, "; ")+", of which neither direction is better"
+	case len(by[Equivalent]) > 0:
 		r.Verdict, r.Reason = Equivalent, "no difference beyond the margins on "+on(Equivalent)
+	default:
+		r.Verdict, r.Reason = NoChange, "no change seen on "+on(NoChange)
+	}
+}
+
+func (r *Report) stopAtGate() {
+	for _, g := range r.Gates {
+		if g.Status == GateBlocks {
+			r.stop(NotComparable, g.Text)
+			return
+		}
 	}
 }
 

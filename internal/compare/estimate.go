@@ -21,16 +21,21 @@ type estimate struct {
 	category  *stats.CategoryStatistic
 	excess    float64
 	categoryP float64
-	// rareP is the p-value when a binary outcome is too rare for the normal
-	// approximation; NaN otherwise.
+	// rare says that an outcome is too rare for the normal approximation, rareP
+	// is then the exact p-value.
+	rare  bool
 	rareP float64
 	// incomparable is why the metric cannot be compared.
 	incomparable string
+	// constant says that every value is the same.
+	constant bool
+	// path is what earlier looks decided.
+	path path
 }
 
 // newEstimate works a metric out over the frame.
 func newEstimate(frame *traffic.Frame, m *metric) *estimate {
-	e := &estimate{m: m, rareP: math.NaN(), incomparable: versionGate(m.Versions)}
+	e := &estimate{m: m, rareP: 1, incomparable: versionGate(m.Versions)}
 	if m.Kind == KindCategory {
 		e.categories(frame)
 		return e
@@ -47,15 +52,21 @@ func newEstimate(frame *traffic.Frame, m *metric) *estimate {
 	}
 	e.raw = stats.Diff(frame.Sums(false, m.Value), m.Kind == KindBinary)
 	e.adjusted = stats.Diff(frame.Sums(true, m.Value), m.Kind == KindBinary)
+	both := slices.Concat(e.values[0], e.values[1])
+	e.constant = len(both) > 0 && slices.Min(both) == slices.Max(both)
 	if m.Margin == 0 {
-		_, variance, _ := stats.MeanVariance(append(slices.Clone(e.values[0]), e.values[1]...))
-		m.Margin = 0.1 * math.Sqrt(variance)
+		_, variance, _ := stats.MeanVariance(both)
+		m.Margin = unboundedMargin * math.Sqrt(variance)
 	}
 	if m.Kind == KindBinary {
-		e.rare(frame)
+		e.testRare(frame)
 	}
 	return e
 }
+
+// unboundedMargin is the margin of a score without a range, in standard
+// deviations.
+const unboundedMargin = 0.1
 
 // versionGate tells why scores of both arms must not be compared; empty when
 // they can.
@@ -114,30 +125,43 @@ func list(values []string) string {
 // approximation is not used.
 const rareLimit = 5
 
-// rare tests a binary metric exactly when one outcome hardly occurs: by Fisher's
-// test where calls are independent, by permutation of clusters otherwise.
-func (e *estimate) rare(frame *traffic.Frame) {
-	var ones, zeros [2]int
+// isRare tells from the ones and the number of values of both arms.
+func isRare(ones, all int) bool { return min(ones, all-ones) < rareLimit }
+
+// testRare tests a binary metric exactly when one outcome hardly occurs: by
+// Fisher's test where there are neither clusters nor strata to mind, else by
+// permutation of clusters within strata.
+func (e *estimate) testRare(frame *traffic.Frame) {
+	var ones [2]int
 	for g, values := range e.values {
 		for _, v := range values {
 			if v > 0.5 {
 				ones[g]++
-			} else {
-				zeros[g]++
 			}
 		}
 	}
-	if min(ones[0]+ones[1], zeros[0]+zeros[1]) >= rareLimit {
+	if e.rare = isRare(ones[0]+ones[1], len(e.values[0])+len(e.values[1])); !e.rare {
 		return
 	}
-	if e.raw.Design <= 1.05 {
-		e.rareP = stats.FisherExact(ones[0], zeros[0], ones[1], zeros[1])
-		return
+	single := e.adjusted.Strata == 1 && e.raw.A.Clusters == e.raw.A.Rows && e.raw.B.Clusters == e.raw.B.Rows
+	switch {
+	case e.m.Weighted:
+		// Unequally sampled calls are not exchangeable: nothing exact holds.
+	case single:
+		e.rareP = stats.FisherExact(ones[0], len(e.values[0])-ones[0], ones[1], len(e.values[1])-ones[1])
+	default:
+		means := frame.Means(func(c *traffic.Call) float64 { v, _ := e.m.Value(c); return v })
+		a, units := frame.Assignment().Only(func(unit int) bool { return stats.Finite(means[unit]) })
+		kept := make([]float64, len(units))
+		for i, unit := range units {
+			kept[i] = means[unit]
+		}
+		e.rareP = stats.Permutation(a, []stats.Statistic{stats.NewMeanStatistic(kept, a)}, permutations, stats.Random(frame.Seed, 2))[0]
 	}
-	a := frame.Assignment()
-	means := frame.Means(func(c *traffic.Call) float64 { v, _ := e.m.Value(c); return v })
-	e.rareP = stats.Permutation(a, []stats.Statistic{stats.NewMeanStatistic(means, a)}, 1999, stats.Random(frame.Seed, 2))[0]
 }
+
+// permutations is how many relabelings a test draws.
+const permutations = 1999
 
 func (e *estimate) categories(frame *traffic.Frame) {
 	values := make([][]string, len(frame.Units))
@@ -149,9 +173,13 @@ func (e *estimate) categories(frame *traffic.Frame) {
 			e.values[c.Arm] = append(e.values[c.Arm], 0)
 		}
 	}
-	a := frame.Assignment()
-	e.category = stats.NewCategoryStatistic(values, a)
-	e.categoryP = stats.Permutation(a, []stats.Statistic{e.category}, 1999, stats.Random(frame.Seed, 3))[0]
+	a, units := frame.Assignment().Only(func(unit int) bool { return len(values[unit]) > 0 })
+	kept := make([][]string, len(units))
+	for i, unit := range units {
+		kept[i] = values[unit]
+	}
+	e.category = stats.NewCategoryStatistic(kept, a)
+	e.categoryP = stats.Permutation(a, []stats.Statistic{e.category}, permutations, stats.Random(frame.Seed, 3))[0]
 	e.excess = e.category.Excess(a, frame.Seed)
 }
 
@@ -178,7 +206,7 @@ func (e *estimate) pValue(o Options) float64 {
 	if !e.usable() {
 		return 1
 	}
-	if !math.IsNaN(e.rareP) {
+	if e.rare {
 		if o.Look == stats.LookOnce {
 			return e.rareP
 		}
@@ -203,12 +231,17 @@ func (e *estimate) interval(alpha float64, o Options) (low, high float64) {
 	d := e.adjusted
 	k := stats.Multiplier(o.Look, alpha, d.DF, d.EffectiveClusters(), e.horizon(o))
 	if e.m.Kind == KindBinary {
-		return stats.Newcombe(clamp(d.A.Mean), d.A.Effective, clamp(d.B.Mean), d.B.Effective, k)
+		a, b := d.A.Effective, d.B.Effective
+		if e.rare {
+			// So few say nothing about how they come together: count sessions.
+			a, b = min(a, float64(d.A.Clusters)), min(b, float64(d.B.Clusters))
+		}
+		return stats.Newcombe(clamp(d.A.Mean), a, clamp(d.B.Mean), b, k)
 	}
 	if width := e.m.High - e.m.Low; d.SE == 0 && width > 0 {
 		// Without any variation the variance says nothing; as a share of its
 		// range a bounded score varies no more than a binary one.
-		low, high = stats.Newcombe(clamp((d.A.Mean-e.m.Low)/width), d.A.Effective, clamp((d.B.Mean-e.m.Low)/width), d.B.Effective, k)
+		low, high = stats.Newcombe(clamp((d.A.Mean-e.m.Low)/width), float64(d.A.Clusters), clamp((d.B.Mean-e.m.Low)/width), float64(d.B.Clusters), k)
 		return low * width, high * width
 	}
 	return d.Value - k*d.SE, d.Value + k*d.SE
@@ -216,30 +249,40 @@ func (e *estimate) interval(alpha float64, o Options) (low, high float64) {
 
 func clamp(p float64) float64 { return max(0, min(1, p)) }
 
-// moreClusters is how many more clusters of B would show an effect of the
-// margin's size, or show that there is none.
-func (e *estimate) moreClusters(alpha float64, o Options) int {
+// moreClusters is about how many more clusters of B would decide, at the present
+// split: as many as show an effect of the margin's size with 80% power. Where so
+// many are there already, the estimate lies between no effect and the margin;
+// then it is how many bring the interval, if the estimate stays, to either side.
+func (e *estimate) moreClusters(alpha float64, low, high float64, o Options) int {
 	d := e.adjusted
 	if e.m.Kind == KindCategory || e.m.Margin == 0 || d.A.Clusters == 0 || d.B.Clusters == 0 {
 		return 0
 	}
+	quantile := plannedQuantile(alpha, o)
 	size := stats.SampleSize{VarianceA: d.A.Variance, VarianceB: d.B.Variance, Ratio: float64(d.A.Clusters) / float64(d.B.Clusters),
-		Effect: e.m.Margin, Quantile: plannedQuantile(alpha, o)}
+		Effect: e.m.Margin, Quantile: quantile}
 	if e.m.Kind == KindBinary {
 		// A share of exactly 0 or 1 has no variance yet.
 		for _, v := range []*float64{&size.VarianceA, &size.VarianceB} {
 			*v = max(*v, 0.01)
 		}
 	}
+	have := float64(d.B.Clusters)
 	need := size.Clusters()
-	if need <= float64(d.B.Clusters) {
-		size.Equivalence = true
-		need = size.Clusters()
+	switch {
+	case e.rare:
+		// The interval of what hardly occurs shrinks with the sessions, not
+		// with their root.
+		need = math.Ceil(have * max(1, 1.1*max(-low, high)/e.m.Margin))
+	case need <= have:
+		room := max(math.Abs(d.Value), e.m.Margin-math.Abs(d.Value))
+		factor := (high - low) / 2 / room * (1 + stats.NormalQuantile(0.8)/quantile)
+		need = math.Ceil(have * max(1, factor*factor))
 	}
-	if !stats.Finite(need) {
+	if !stats.Finite(need) || need > 1e9 {
 		return 0
 	}
-	return max(1, stats.BurnIn-d.B.Clusters, int(min(need, 1e9))-d.B.Clusters)
+	return max(1, stats.BurnIn-d.B.Clusters, int(need)-d.B.Clusters)
 }
 
 func plannedQuantile(alpha float64, o Options) float64 {

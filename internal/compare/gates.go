@@ -93,15 +93,18 @@ func (r *Report) trafficGates(frame *traffic.Frame, o Options) {
 }
 
 // releasedSplit is B's planned share when one release served both versions over
-// the whole window; 0 when that is not known.
+// the whole window; 0 when that is not known. Without an environment those count
+// that the calls come from.
 func releasedSplit(ctx context.Context, db traffic.Querier, o Options, window [2]time.Time) float64 {
 	if window[0].IsZero() || window[1].IsZero() {
 		return 0
 	}
 	rows, err := db.QueryContext(ctx, `SELECT version, weight, count(*) OVER () FROM releases
-		WHERE prompt = ? AND version IN (?, ?) AND weight > 0 AND (? = '' OR environment = ?)
-		AND from_time <= ? AND (to_time IS NULL OR to_time >= ?)`,
-		o.Prompt, o.A, o.B, o.Environment, o.Environment, window[0].UTC(), window[1].UTC())
+		WHERE prompt = $1 AND version IN ($2, $3) AND weight > 0
+		AND (environment = $4 OR $4 = '' AND environment IN (
+			SELECT DISTINCT environment FROM spans WHERE prompt_name = $1 AND prompt_version IN ($2, $3) AND start_time >= $5 AND start_time < $6))
+		AND from_time <= $5 AND (to_time IS NULL OR to_time >= $6)`,
+		o.Prompt, o.A, o.B, o.Environment, window[0].UTC(), window[1].UTC())
 	if err != nil {
 		// A dataset without a registry has no releases to check against.
 		return 0
@@ -133,24 +136,39 @@ func (r *Report) identityWarnings(frame *traffic.Frame) {
 		{"parameters", func(i *traffic.Identity) string { return i.ParamsHash }},
 	}
 	for _, d := range dimensions {
+		// Calls of a session are alike: each counts once, by its first call.
 		var counts [2]map[string]int
 		for g := range counts {
 			counts[g] = map[string]int{}
 		}
-		for i := range frame.Calls {
-			if v := d.value(&frame.Calls[i].Identity); v != "" {
-				counts[frame.Calls[i].Arm][v]++
+		for _, u := range frame.Units {
+			if v := d.value(&frame.Calls[u.Calls[0]].Identity); v != "" {
+				counts[u.Arm][v]++
 			}
 		}
-		a, b := traffic.ByCount(counts[0]), traffic.ByCount(counts[1])
-		if len(a) == 0 || len(b) == 0 || len(a) == 1 && len(b) == 1 && a[0] == b[0] {
-			continue
+		r.identityGate(d.name, counts)
+	}
+}
+
+func (r *Report) identityGate(name string, counts [2]map[string]int) {
+	a, b := traffic.ByCount(counts[0]), traffic.ByCount(counts[1])
+	switch {
+	case len(a) == 0 || len(b) == 0 || len(a) == 1 && len(b) == 1 && a[0] == b[0]:
+	case len(a) == 1 && len(b) == 1:
+		r.gate(name, GateWarns, fmt.Sprintf("%s used %s, %s used %s: the difference includes that", r.VersionA, short(a[0]), r.VersionB, short(b[0])))
+	default:
+		var table [2][]float64
+		for _, v := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b)))) {
+			for g := range table {
+				table[g] = append(table[g], float64(counts[g][v]))
+			}
 		}
-		if len(a) == 1 && len(b) == 1 {
-			r.gate(d.name, GateWarns, fmt.Sprintf("%s used %s, %s used %s: the difference includes that", r.VersionA, short(a[0]), r.VersionB, short(b[0])))
-			continue
+		text := fmt.Sprintf("%s: %s; %s: %s", r.VersionA, shares(counts[0], a), r.VersionB, shares(counts[1], b))
+		if stats.ChiSquareHomogeneity(table[0], table[1]).P < gateLevel {
+			r.gate(name, GateWarns, "several, in other shares: the difference includes that ("+text+")")
+			return
 		}
-		r.gate(d.name, GateWarns, fmt.Sprintf("several within a version (%s: %s; %s: %s)", r.VersionA, shares(counts[0], a), r.VersionB, shares(counts[1], b)))
+		r.gate(name, GatePasses, "several, in like shares ("+text+")")
 	}
 }
 
@@ -178,30 +196,30 @@ func short(value string) string {
 	return value
 }
 
+// missingLevel is the error rate of the warning that values are missing more
+// often in one version.
+const missingLevel = 0.01
+
 // missingness warns when values are missing more often in one version, since
-// what is missing may not be missing by chance.
-func (r *Report) missingness(estimates []*estimate) {
+// what is missing may not be missing by chance. It counts sessions, as the
+// intervals do. Values that only some calls can have, and those that were
+// sampled, are left out.
+func (r *Report) missingness(frame *traffic.Frame, estimates []*estimate) {
 	for _, e := range estimates {
-		var have, lack [2]int
-		for g := range have {
-			have[g] = len(e.values[g])
-			lack[g] = e.total[g] - have[g]
-		}
 		conditional := e.m.Name == "tool_call_accuracy" || slices.Contains(traffic.Covered, strings.TrimPrefix(e.m.Name, "score:"))
-		if !e.m.decides || conditional || e.m.Weighted {
+		if !e.m.decides || conditional || e.m.Weighted || e.m.Kind == KindCategory {
 			continue
 		}
-		h := stats.ChiSquareHomogeneity([]float64{float64(have[0]), float64(lack[0])}, []float64{float64(have[1]), float64(lack[1])})
-		if h.P < gateLevel {
-			r.gate("missing values", GateWarns, fmt.Sprintf("%s is missing on %.1f%% of %s's and %.1f%% of %s's calls", e.m.Name,
-				share(lack[0], e.total[0]), r.VersionA, share(lack[1], e.total[1]), r.VersionB))
+		d := stats.Diff(frame.Sums(false, func(c *traffic.Call) (float64, float64) {
+			if v, _ := e.m.Value(c); stats.Finite(v) {
+				return 0, 1
+			}
+			return 1, 1
+		}), true)
+		if d.Strata == 0 || d.NullSE == 0 || stats.StudentTwoSided(d.Value/d.NullSE, d.DF) >= missingLevel {
+			continue
 		}
+		r.gate("missing values", GateWarns, fmt.Sprintf("%s is missing on %.1f%% of %s's and %.1f%% of %s's calls: what is missing may not be missing by chance",
+			e.m.Name, 100*d.A.Mean, r.VersionA, 100*d.B.Mean, r.VersionB))
 	}
-}
-
-func share(part, whole int) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return 100 * float64(part) / float64(whole)
 }

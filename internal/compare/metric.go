@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spanloop/spanloop/internal/evaluator"
+	"github.com/spanloop/spanloop/internal/stats"
 	"github.com/spanloop/spanloop/internal/traffic"
 )
 
@@ -48,7 +49,15 @@ func chooseMetrics(frame *traffic.Frame, o Options) ([]metric, error) {
 			return nil, err
 		}
 	}
-	return metrics, markDecisions(metrics, o.Metrics)
+	if err := markDecisions(metrics, o.Metrics); err != nil {
+		return nil, err
+	}
+	for _, m := range metrics {
+		if m.decides && m.Kind == KindCategory && o.Look != stats.LookOnce {
+			return nil, fmt.Errorf("%w exists for the category %s: with it, --look once is needed", errOneLook, m.Name)
+		}
+	}
+	return metrics, nil
 }
 
 func find(metrics []metric, name string) *metric {

@@ -146,19 +146,32 @@ type Metric struct {
 	ByMargin bool `json:"by_margin"`
 	// MoreClusters is about how many more clusters of B, at the present split,
 	// would decide; 0 when decided or unknown.
-	MoreClusters int    `json:"more_clusters,omitempty"`
-	Note         string `json:"note,omitempty"`
+	MoreClusters int `json:"more_clusters,omitempty"`
+	// DecidedAt is when the verdict was reached first (sequential looks,
+	// decision metrics).
+	DecidedAt *Decided `json:"decided_at,omitempty"`
+	Note      string   `json:"note,omitempty"`
 	// Categories are the largest movers of a category.
 	Categories []Category `json:"categories,omitempty"`
 
 	marginScale, effectScale, lowScale, highScale float64
 }
 
+// Decided is a moment in the traffic.
+type Decided struct {
+	// Time is the start of the last call that was needed.
+	Time time.Time `json:"time"`
+	// Calls and Clusters are those of both arms until then.
+	Calls    int `json:"calls"`
+	Clusters int `json:"clusters"`
+}
+
 // ArmEstimate is one arm of a metric.
 type ArmEstimate struct {
-	// Estimate is the raw mean, share or geometric mean; P50 and P95 are
-	// quantiles (kind ratio).
+	// Estimate is the raw mean, share or geometric mean, Adjusted that with the
+	// mix of inputs held equal; P50 and P95 are quantiles (kind ratio).
 	Estimate traffic.Number `json:"estimate"`
+	Adjusted traffic.Number `json:"adjusted"`
 	P50      traffic.Number `json:"p50,omitzero"`
 	P95      traffic.Number `json:"p95,omitzero"`
 	// Calls and Clusters have a value; Missing calls have none.

@@ -15,10 +15,13 @@ import (
 // WriteText prints the report for a terminal; quiet leaves out what passed and
 // what to do next.
 func (r *Report) WriteText(w io.Writer, o report.Options, quiet bool) error {
+	if o.MaxCell == 0 {
+		o.MaxCell = 100
+	}
 	var b strings.Builder
-	b.WriteString(r.headline() + "\n")
+	b.WriteString(report.EscapeTerminal(r.headline()) + "\n")
 	if r.A.Clusters > 0 {
-		b.WriteString(r.basis() + "\n")
+		b.WriteString(report.EscapeTerminal(r.basis()) + "\n")
 	}
 	b.WriteString("\n")
 	if len(r.Metrics) > 0 {
@@ -87,7 +90,7 @@ func (r *Report) metricsTable() *report.Table {
 			name += " *"
 		}
 		t.Rows = append(t.Rows, []report.Cell{
-			report.Text(name), report.Text(m.amount(float64(m.A.Estimate))), report.Text(m.amount(float64(m.B.Estimate))),
+			report.Text(name), report.Text(m.amount(float64(m.A.Adjusted))), report.Text(m.amount(float64(m.B.Adjusted))),
 			report.Text(m.change(float64(m.Effect))), report.Text(m.interval()), report.Text(m.margin()),
 			{Text: m.verdict(), Style: m.Verdict.style()},
 		})
@@ -98,7 +101,7 @@ func (r *Report) metricsTable() *report.Table {
 // rawTable is one row a metric of each report, for machines.
 func rawTable(reports ...*Report) *report.Table {
 	t := &report.Table{Schema: Schema}
-	for _, name := range []string{"version_a", "version_b", "metric", "kind", "unit", "direction", "decides", "a", "b", "effect", "low", "high", "level", "raw", "mix_effect", "p", "p_adjusted",
+	for _, name := range []string{"version_a", "version_b", "metric", "kind", "unit", "direction", "decides", "a", "b", "adjusted_a", "adjusted_b", "effect", "low", "high", "level", "raw", "mix_effect", "p", "p_adjusted",
 		"margin", "design_effect", "calls_a", "calls_b", "clusters_a", "clusters_b", "missing_a", "missing_b", "verdict", "more_clusters", "evaluator_version", "note"} {
 		t.Columns = append(t.Columns, report.Column{Name: name})
 	}
@@ -114,7 +117,7 @@ func (m *Metric) rawRow() []report.Cell {
 	count := func(n int) report.Cell { return report.Number(int64(n), "%d") }
 	return []report.Cell{
 		report.Text(m.Name), report.Text(string(m.Kind)), report.Text(m.Unit), report.Text(m.Direction), {Value: m.Decides},
-		number(m.A.Estimate), number(m.B.Estimate), number(m.Effect), number(m.Low), number(m.High), number(m.Level), number(m.Raw),
+		number(m.A.Estimate), number(m.B.Estimate), number(m.A.Adjusted), number(m.B.Adjusted), number(m.Effect), number(m.Low), number(m.High), number(m.Level), number(m.Raw),
 		number(m.MixEffect), number(m.P), number(m.PAdjusted), number(m.Margin), number(m.DesignEffect),
 		count(m.A.Calls), count(m.B.Calls), count(m.A.Clusters), count(m.B.Clusters), count(m.A.Missing), count(m.B.Missing),
 		report.Text(string(m.Verdict)), count(m.MoreClusters), report.Text(m.EvaluatorVersion), report.Text(m.Note),

@@ -29,7 +29,10 @@ func (m *Metric) margin() string { return m.Kind.Margin(float64(m.Margin)) }
 func (m *Metric) verdict() string {
 	text := string(m.Verdict)
 	if m.ByMargin {
-		text += " by more than the margin"
+		text += " by > margin"
+	}
+	if m.DecidedAt != nil {
+		text += fmt.Sprintf(", decided %s, %s sessions", stamp(m.DecidedAt.Time), report.Group(int64(m.DecidedAt.Clusters)))
 	}
 	if m.MoreClusters > 0 {
 		text += fmt.Sprintf(" (about %s more sessions)", report.Group(int64(m.MoreClusters)))

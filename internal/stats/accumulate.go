@@ -51,18 +51,18 @@ func (a *Accumulator) Add(cluster uint64, arm, stratum int, value, weight float6
 	if !a.folded && len(a.units) >= a.limit {
 		a.fold()
 	}
-	a.put(cluster, &Unit{Arm: arm, Stratum: stratum, N: weight, Sum: weight * value,
+	a.put(cluster, Unit{Arm: arm, Stratum: stratum, N: weight, Sum: weight * value,
 		SumSquares: weight * value * value, Rows: 1})
 }
 
-func (a *Accumulator) put(cluster uint64, u *Unit) {
+func (a *Accumulator) put(cluster uint64, u Unit) {
 	if a.folded {
 		cluster %= foldedBuckets
 	}
 	key := unitKey{cluster, int32(u.Arm), int32(u.Stratum)}
 	have := a.units[key]
 	if have == nil {
-		a.units[key] = u
+		a.units[key] = &u
 		a.order = append(a.order, key)
 		return
 	}
@@ -77,7 +77,7 @@ func (a *Accumulator) fold() {
 	a.folded = true
 	a.units, a.order = make(map[unitKey]*Unit, foldedBuckets), nil
 	for _, key := range order {
-		a.put(key.bucket, old[key])
+		a.put(key.bucket, *old[key])
 	}
 }
 

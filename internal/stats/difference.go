@@ -45,7 +45,7 @@ type Difference struct {
 	DroppedA, DroppedB float64
 }
 
-// Clusters is the number of clusters in both arms in 4ab/(a+b).
+// EffectiveClusters is 4ab/(a+b) of the clusters in both arms.
 func (d Difference) EffectiveClusters() float64 {
 	return EffectiveClusters(d.A.Clusters, d.B.Clusters)
 }

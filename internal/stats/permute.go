@@ -11,6 +11,19 @@ type Assignment struct {
 	Stratum []int
 }
 
+// Only keeps the units for which keep is true. Values that some units lack must
+// be tested among the others: a test of exchangeability over all units would
+// take a difference in what is missing for one of the values.
+func (a Assignment) Only(keep func(unit int) bool) (kept Assignment, units []int) {
+	for i := range a.Arm {
+		if keep(i) {
+			kept.Arm, kept.Stratum = append(kept.Arm, a.Arm[i]), append(kept.Stratum, a.Stratum[i])
+			units = append(units, i)
+		}
+	}
+	return kept, units
+}
+
 // shuffler draws relabelings of an Assignment that keep, in every stratum, the
 // number of units of each arm.
 type shuffler struct {

@@ -90,7 +90,9 @@ func (f *Frame) Assignment() stats.Assignment {
 
 // Stratify puts units into strata by the values of the declared keys, groups of
 // alike inputs and, if asked, blocks of time. Nothing of what the model answered
-// goes into it. When more than a tenth of the smaller arm would be alone in its
+// goes into it, nor anything that can depend on an answer: of a unit's inputs
+// only the first counts, since what a user writes next follows from what the
+// model said. When more than a tenth of the smaller arm would be alone in its
 // strata, inputs are grouped more coarsely.
 func (f *Frame) Stratify(byTime bool) {
 	f.TimeBlocks = 1
@@ -125,7 +127,16 @@ func (f *Frame) GroupInputs() {
 }
 
 func (f *Frame) inputVectors() [][]stats.Feature {
-	return f.Texts(InputDimension, func(c *Call) []stats.Feature { return c.Input })
+	vectors := make([][]stats.Feature, len(f.Units))
+	for i, u := range f.Units {
+		for _, c := range u.Calls {
+			if len(f.Calls[c].Input) > 0 {
+				vectors[i] = f.Calls[c].Input
+				break
+			}
+		}
+	}
+	return vectors
 }
 
 // Texts are the units' mean features of a text; nil for units without any.
@@ -145,7 +156,8 @@ func (f *Frame) Texts(dimension int, text func(*Call) []stats.Feature) [][]stats
 	return vectors
 }
 
-// maxKeyValues is how many values of the declared keys are told apart.
+// maxKeyValues is how many values of the declared keys are told apart: the most
+// frequent; the others are one.
 const maxKeyValues = 20
 
 // baseStrata are the strata by keys and time.
@@ -160,27 +172,17 @@ func (f *Frame) baseStrata() []string {
 		base[i] = strings.Join(f.Calls[u.Calls[0]].Keys, separator)
 		counts[base[i]]++
 	}
-	if len(counts) > maxKeyValues {
-		limit := nthLargest(counts, maxKeyValues)
-		for i := range base {
-			if counts[base[i]] < limit {
-				base[i] = stats.OtherCategory
-			}
+	kept := ByCount(counts)
+	kept = kept[:min(maxKeyValues, len(kept))]
+	for i := range base {
+		if !slices.Contains(kept, base[i]) {
+			base[i] = stats.OtherCategory
 		}
 	}
 	for position, i := range order {
 		base[i] += separator + string(rune('0'+position*f.TimeBlocks/len(order)))
 	}
 	return base
-}
-
-func nthLargest(counts map[string]int, n int) int {
-	values := make([]int, 0, len(counts))
-	for _, v := range counts {
-		values = append(values, v)
-	}
-	slices.SortFunc(values, func(a, b int) int { return b - a })
-	return values[n-1]
 }
 
 func (f *Frame) combine(base []string, groups []int) {

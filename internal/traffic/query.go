@@ -161,8 +161,10 @@ func (s *source) extent(ctx context.Context, a Arm, maxCalls int) (Extent, error
 		}
 		e.First, e.Last = first.Time.UTC(), last.Time.UTC()
 	}
-	if e.Calls > maxCalls {
-		e.SampledOneIn = (e.Calls + maxCalls - 1) / maxCalls
+	// A power of two, so that a larger dataset's sample is part of a smaller
+	// one's.
+	for e.Calls > maxCalls*e.SampledOneIn {
+		e.SampledOneIn *= 2
 	}
 	return e, rows.Err()
 }
