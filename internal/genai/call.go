@@ -11,6 +11,10 @@ package genai
 
 import "encoding/json"
 
+// AttrDuplicateOf marks a span that describes a model call for which another
+// span counts: its value is that span's id. The identity processor sets it.
+const AttrDuplicateOf = "spanloop.call.duplicate_of"
+
 // Kind says what a GenAI span describes.
 type Kind uint8
 

@@ -16,7 +16,7 @@ import (
 func (r *reading) fill(c *Call, span ptrace.Span, scope pcommon.InstrumentationScope) {
 	c.Operation = r.text(fOperation)
 	c.Kind = r.kind(c.Operation, span, scope)
-	c.Counted = c.Kind == KindInference || c.Kind == KindEmbeddings || c.Kind == KindRerank
+	c.Counted = (c.Kind == KindInference || c.Kind == KindEmbeddings || c.Kind == KindRerank) && !r.has(fDuplicateOf)
 	c.Operation = operationOf(c.Operation, c.Kind)
 	r.fillModel(c)
 	r.fillPrompt(c)

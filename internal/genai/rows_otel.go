@@ -69,6 +69,7 @@ var otelRows = dialectRows{
 // commonRows are attributes that every dialect uses.
 var commonRows = dialectRows{
 	rows: []row{
+		{key: AttrDuplicateOf, field: fDuplicateOf},
 		{key: "error.type", field: fErrorType, rank: 0},
 		{key: "http.response.status_code", field: fHTTPStatus, rank: 0},
 		{key: "session.id", field: fSession, rank: 10},

@@ -66,6 +66,7 @@ const (
 	fEntityName
 	fScores
 	fFeedback
+	fDuplicateOf
 	fieldCount
 )
 

@@ -4,7 +4,11 @@
 // Package identity says which prompt, tools and model produced a call.
 package identity
 
-import "go.opentelemetry.io/collector/pdata/pcommon"
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/spanloop/spanloop/internal/genai"
+)
 
 // Attributes that the identity processor sets on spans. Their meaning is part
 // of the public contract (docs/attributes.md).
@@ -20,6 +24,7 @@ const (
 	AttrPromptPartials         = "spanloop.prompt.partials"
 	AttrToolVersions           = "spanloop.tool.versions"
 	AttrToolVersion            = "spanloop.tool.version"
+	AttrToolUnresolvedReason   = "spanloop.tool.unresolved_reason"
 	AttrToolsetHash            = "spanloop.toolset.hash"
 	AttrToolsetCompleteness    = "spanloop.toolset.completeness"
 	AttrModelHash              = "spanloop.model.hash"
@@ -39,6 +44,9 @@ const (
 	// AttrUncertainVariables lists template variables of which several values
 	// render the same text.
 	AttrUncertainVariables = "spanloop.prompt.uncertain_variables"
+	// AttrDuplicateOf is the span id, in lower-case hex, of the span that counts
+	// for the same model call: set on wrappers and second reports of a call.
+	AttrDuplicateOf = genai.AttrDuplicateOf
 	// AttrProblems lists what on the span could not be read, as
 	// "attribute: reason".
 	AttrProblems = "spanloop.problems"
@@ -69,6 +77,21 @@ const (
 	// ReasonNotACall is for tool, agent and other spans that send no prompt of
 	// their own.
 	ReasonNotACall = "not_a_call"
+)
+
+// Reasons why a tool span has no tool version: the values of
+// spanloop.tool.unresolved_reason.
+const (
+	// ToolReasonNoToolset: no call of the trace that offers tools was seen yet.
+	ToolReasonNoToolset = "no_toolset"
+	// ToolReasonNotOffered: the trace's calls offered tools, this one not.
+	ToolReasonNotOffered = "not_offered"
+	// ToolReasonNamesOnly: the calls state the tool's name without definition.
+	ToolReasonNamesOnly = "names_only"
+	// ToolReasonUnreadable: the definition is malformed or cut off.
+	ToolReasonUnreadable = "unreadable"
+	// ToolReasonAmbiguous: two definitions of one name, and nothing tells which.
+	ToolReasonAmbiguous = "ambiguous"
 )
 
 // IsReplay tells whether a span's attributes mark it as a replay, which is no

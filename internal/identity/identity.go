@@ -44,12 +44,14 @@ type Identity struct {
 	// ToolVersions are name@version in offered order; a tool of which only the
 	// name is known stands without a version.
 	ToolVersions []string
-	// ToolVersion is the version of the one tool that a tool span executed.
-	ToolVersion         string
-	ToolsetHash         string
-	ToolsetCompleteness string
-	ModelHash           string
-	ParamsHash          string
+	// ToolVersion is the version of the one tool that a tool span executed;
+	// without one ToolUnresolvedReason, one of the ToolReason constants, is set.
+	ToolVersion          string
+	ToolUnresolvedReason string
+	ToolsetHash          string
+	ToolsetCompleteness  string
+	ModelHash            string
+	ParamsHash           string
 	// VariantID stands for the combination of prompt, toolset, model and
 	// parameters; empty on spans that are no model call.
 	VariantID string
@@ -99,6 +101,7 @@ func (i *Identity) put(attrs pcommon.Map) {
 	putList(attrs, AttrUncertainVariables, i.UncertainVariables)
 	putList(attrs, AttrToolVersions, i.ToolVersions)
 	putText(attrs, AttrToolVersion, i.ToolVersion)
+	putText(attrs, AttrToolUnresolvedReason, i.ToolUnresolvedReason)
 	putText(attrs, AttrToolsetHash, i.ToolsetHash)
 	putText(attrs, AttrToolsetCompleteness, i.ToolsetCompleteness)
 	putText(attrs, AttrModelHash, i.ModelHash)
@@ -201,6 +204,8 @@ func (i *Identity) read(key string, value pcommon.Value) {
 		i.ToolVersions = texts(value)
 	case AttrToolVersion:
 		i.ToolVersion = text(value)
+	case AttrToolUnresolvedReason:
+		i.ToolUnresolvedReason = text(value)
 	case AttrToolsetHash:
 		i.ToolsetHash = text(value)
 	case AttrToolsetCompleteness:

@@ -101,7 +101,7 @@ func (r *Resolver) ResolveIn(environment string, traceID pcommon.TraceID, start 
 	r.prompt(s, environment, start, call, &id)
 	if call.Kind == genai.KindTool {
 		if call.ToolExecution != nil {
-			id.ToolVersion = r.traces.version(traceID, start, call.ToolExecution.Name)
+			id.ToolVersion, id.ToolUnresolvedReason = r.traces.version(traceID, start, call.ToolExecution.Name)
 		}
 		return id
 	}

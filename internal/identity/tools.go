@@ -16,12 +16,15 @@ import (
 type toolset struct {
 	// versions are name@version in offered order.
 	versions []string
-	// byName holds the version of each tool that has one.
-	byName       map[string]string
+	// byName holds each tool's version, or why it has none.
+	byName       map[string]toolVersion
 	hash         string
 	completeness string
 	bytes        int
 }
+
+// toolVersion is the version of an offered tool, or why it has none.
+type toolVersion struct{ version, reason string }
 
 // ToolHash is the identity of one tool definition: sha256: and hex over the RFC
 // 8785 form of name, description, input schema and strictness (docs/registry.md
@@ -69,7 +72,7 @@ func newToolset(list []genai.ToolDefinition, err error, snapshot *registry.Snaps
 	if len(list) == 0 {
 		return &toolset{completeness: genai.ToolsAbsent}
 	}
-	t := &toolset{completeness: genai.ToolsFull, byName: make(map[string]string, len(list))}
+	t := &toolset{completeness: genai.ToolsFull, byName: make(map[string]toolVersion, len(list))}
 	hashes := make([]string, 0, len(list))
 	for _, d := range list {
 		// The set outlives the span whose memory its names are in.
@@ -78,19 +81,20 @@ func newToolset(list []genai.ToolDefinition, err error, snapshot *registry.Snaps
 		switch {
 		case namesOnly(d):
 			t.completeness = genai.ToolsNamesOnly
+			t.remember(d.Name, toolVersion{reason: ToolReasonNamesOnly})
 			hash = "name:" + d.Name
 		case err != nil:
 			t.completeness = genai.ToolsTruncated
+			t.remember(d.Name, toolVersion{reason: ToolReasonUnreadable})
 			hash = "unreadable:" + d.Name
 		default:
-			version := toolVersion(hash, snapshot)
+			version := versionOfTool(hash, snapshot)
 			t.versions = append(t.versions, d.Name+"@"+version)
-			t.remember(d.Name, version)
+			t.remember(d.Name, toolVersion{version: version})
 			hashes = append(hashes, hash)
 			continue
 		}
 		t.versions = append(t.versions, d.Name)
-		t.bytes += len(d.Name) + 16
 		hashes = append(hashes, hash)
 	}
 	t.hash = ToolsetHash(hashes)
@@ -99,16 +103,16 @@ func newToolset(list []genai.ToolDefinition, err error, snapshot *registry.Snaps
 
 // remember notes a tool's version; a name that is offered twice with two
 // versions has none.
-func (t *toolset) remember(name, version string) {
-	if before, twice := t.byName[name]; twice && before != version {
-		version = ""
+func (t *toolset) remember(name string, v toolVersion) {
+	if before, twice := t.byName[name]; twice && before != v {
+		v = toolVersion{reason: ToolReasonAmbiguous}
 	}
-	t.byName[name] = version
-	t.bytes += 2*(len(name)+len(version)) + 64
+	t.byName[name] = v
+	t.bytes += 2*(len(name)+len(v.version)) + 64
 }
 
-// toolVersion is the registry's name for a definition, else its short hash.
-func toolVersion(hash string, snapshot *registry.Snapshot) string {
+// versionOfTool is the registry's name for a definition, else its short hash.
+func versionOfTool(hash string, snapshot *registry.Snapshot) string {
 	if snapshot != nil {
 		if _, v, ok := snapshot.ToolByHash(hash); ok {
 			return v.Version

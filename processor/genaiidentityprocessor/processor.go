@@ -98,18 +98,34 @@ func (p *identityProcessor) shutdown(context.Context) error {
 	return errors.Join(err, p.telemetry.shutdown())
 }
 
-// pending is a tool span whose call may stand later in the same batch.
-type pending struct {
+// reading is a GenAI span that was read.
+type reading struct {
 	span        ptrace.Span
 	call        *genai.Call
 	environment string
 }
 
 // processTraces stamps the GenAI spans of a batch and leaves all others alone.
-// Tool spans come last: exporters send children before their parents.
+// Exporters send children before their parents, and resources apart: all spans
+// are read before the first is stamped, and tool spans come last.
 func (p *identityProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	calls, tools := p.read(td)
+	if len(calls)+len(tools) == 0 {
+		return td, nil
+	}
 	c := newCounts()
-	var tools []pending
+	for i := range calls {
+		p.stamp(&calls[i], c)
+	}
+	for i := range tools {
+		p.stamp(&tools[i], c)
+	}
+	p.telemetry.record(ctx, c)
+	return td, nil
+}
+
+// read returns the batch's GenAI spans, those of tools apart.
+func (p *identityProcessor) read(td ptrace.Traces) (calls, tools []reading) {
 	for _, rs := range td.ResourceSpans().All() {
 		environment := p.environment(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -118,19 +134,17 @@ func (p *identityProcessor) processTraces(ctx context.Context, td ptrace.Traces)
 				if !ok {
 					continue
 				}
+				p.resolver.Note(span.TraceID(), span.SpanID(), span.ParentSpanID(), call)
+				r := reading{span, call, environment}
 				if call.Kind == genai.KindTool {
-					tools = append(tools, pending{span, call, environment})
-					continue
+					tools = append(tools, r)
+				} else {
+					calls = append(calls, r)
 				}
-				p.stamp(span, call, environment, c)
 			}
 		}
 	}
-	for _, t := range tools {
-		p.stamp(t.span, t.call, t.environment, c)
-	}
-	p.telemetry.record(ctx, c)
-	return td, nil
+	return calls, tools
 }
 
 func (p *identityProcessor) environment(resource pcommon.Resource) string {
@@ -147,21 +161,28 @@ func (p *identityProcessor) environment(resource pcommon.Resource) string {
 
 // stamp writes the identity of one call. A span that an earlier collector has
 // stamped keeps its identity.
-func (p *identityProcessor) stamp(span ptrace.Span, call *genai.Call, environment string, c *counts) {
-	attrs := span.Attributes()
+func (p *identityProcessor) stamp(r *reading, c *counts) {
+	span, call, attrs := r.span, r.call, r.span.Attributes()
 	if before, ok := attrs.Get(identity.AttrPromptResolution); ok {
 		c.identity(before.AsString(), "")
 		return
 	}
-	id := p.resolver.ResolveIn(environment, span.TraceID(), startOf(span), call)
+	id := p.resolver.ResolveIn(r.environment, span.TraceID(), startOf(span), call)
 	attrs.EnsureCapacity(attrs.Len() + 16 + len(id.Variables))
 	if p.config.KeepOriginals {
 		id.Put(attrs)
 	} else {
 		id.Replace(attrs)
 	}
+	if same := p.resolver.DuplicateOf(span.TraceID(), span.SpanID()); !same.IsEmpty() {
+		attrs.PutStr(identity.AttrDuplicateOf, same.String())
+		c.duplicates++
+	}
 	putProblems(attrs, call.GlanceAtContent(), c)
 	c.identity(id.Resolution, id.UnresolvedReason)
+	if call.Kind == genai.KindTool {
+		c.tool(id.ToolUnresolvedReason)
+	}
 }
 
 // startOf is when a span began; one without a start counts by its end.

@@ -27,10 +27,13 @@ const other = "other"
 
 // counts are what one batch adds to the metrics. The words that may occur are
 // few and fixed.
-type counts struct{ resolutions, reasons, problems map[string]int64 }
+type counts struct {
+	resolutions, reasons, problems, tools map[string]int64
+	duplicates                            int64
+}
 
 func newCounts() *counts {
-	return &counts{resolutions: map[string]int64{}, reasons: map[string]int64{}, problems: map[string]int64{}}
+	return &counts{resolutions: map[string]int64{}, reasons: map[string]int64{}, problems: map[string]int64{}, tools: map[string]int64{}}
 }
 
 var knownResolutions = words(identity.RungExplicit, identity.RungLabel, identity.RungHash, identity.RungTemplate,
@@ -39,7 +42,15 @@ var knownResolutions = words(identity.RungExplicit, identity.RungLabel, identity
 var knownReasons = words(identity.ReasonNoContent, identity.ReasonNoMatch, identity.ReasonAmbiguous, identity.ReasonLabelUnknown,
 	identity.ReasonVersionUnknown, identity.ReasonPromptUnknown, identity.ReasonMalformed, identity.ReasonNotACall)
 
-var knownProblems = words(genai.ReasonMalformedJSON, genai.ReasonWrongType, genai.ReasonTruncated, genai.ReasonTooLarge)
+var knownProblems = words(genai.ReasonMalformedJSON, genai.ReasonWrongType, genai.ReasonTruncated, genai.ReasonTooLarge,
+	genai.ReasonMergedCalls)
+
+// versionKnown counts tool spans that have a version, beside the reasons of
+// those that have none.
+const versionKnown = "known"
+
+var knownTools = words(versionKnown, identity.ToolReasonNoToolset, identity.ToolReasonNotOffered, identity.ToolReasonNamesOnly,
+	identity.ToolReasonUnreadable, identity.ToolReasonAmbiguous)
 
 // words maps each word to the option that counts it.
 func words(list ...string) map[string]bool {
@@ -64,15 +75,23 @@ func (c *counts) identity(resolution, reason string) {
 	}
 }
 
+func (c *counts) tool(reason string) {
+	if reason == "" {
+		reason = versionKnown
+	}
+	c.tools[word(knownTools, reason)]++
+}
+
 func (c *counts) problem(reason string) { c.problems[word(knownProblems, reason)]++ }
 
 // telemetry is the processor's own metrics and its log about spans.
 type telemetry struct {
 	logger              *zap.Logger
 	spans, unresolved   metric.Int64Counter
-	problems            metric.Int64Counter
+	problems, tools     metric.Int64Counter
+	duplicates          metric.Int64Counter
 	byResolution, byWhy map[string]metric.MeasurementOption
-	byProblem           map[string]metric.MeasurementOption
+	byProblem, byTool   map[string]metric.MeasurementOption
 	registryProblems    metric.Int64ObservableGauge
 	registration        metric.Registration
 	mu                  sync.Mutex
@@ -94,16 +113,21 @@ func newTelemetry(set component.TelemetrySettings, registryProblems func() (fail
 	t := &telemetry{
 		logger: set.Logger, unlogged: map[string]int64{},
 		byResolution: options("resolution", knownResolutions), byWhy: options("reason", knownReasons), byProblem: options("reason", knownProblems),
+		byTool: options("version", knownTools),
 	}
 	meter := set.MeterProvider.Meter(scopeName)
-	var errs [5]error
+	var errs [6]error
 	t.spans, errs[0] = meter.Int64Counter("otelcol_processor_genai_identity_spans",
 		metric.WithUnit("{span}"), metric.WithDescription("GenAI spans by the rung on which their prompt was resolved."))
 	t.unresolved, errs[1] = meter.Int64Counter("otelcol_processor_genai_identity_unresolved",
 		metric.WithUnit("{span}"), metric.WithDescription("GenAI spans whose prompt is not, or not fully, known, by reason."))
 	t.problems, errs[2] = meter.Int64Counter("otelcol_processor_genai_identity_problems",
 		metric.WithUnit("{attribute}"), metric.WithDescription("Attributes of GenAI spans that could not be read, by reason."))
-	t.registryProblems, errs[3] = meter.Int64ObservableGauge("otelcol_processor_genai_identity_registry_problems",
+	t.tools, errs[3] = meter.Int64Counter("otelcol_processor_genai_identity_tool_spans",
+		metric.WithUnit("{span}"), metric.WithDescription("Spans of tool executions: version known, or the reason why not."))
+	t.duplicates, errs[4] = meter.Int64Counter("otelcol_processor_genai_identity_duplicates",
+		metric.WithUnit("{span}"), metric.WithDescription("Spans that describe a model call for which another span counts."))
+	t.registryProblems, errs[5] = meter.Int64ObservableGauge("otelcol_processor_genai_identity_registry_problems",
 		metric.WithUnit("{problem}"), metric.WithDescription("What is wrong in the registry's files now, by level."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
@@ -137,6 +161,12 @@ func (t *telemetry) record(ctx context.Context, c *counts) {
 	}
 	for value, n := range c.problems {
 		t.problems.Add(ctx, n, t.byProblem[value])
+	}
+	for value, n := range c.tools {
+		t.tools.Add(ctx, n, t.byTool[value])
+	}
+	if c.duplicates > 0 {
+		t.duplicates.Add(ctx, c.duplicates)
 	}
 	if len(c.problems) > 0 {
 		t.log(c.problems, time.Now())
