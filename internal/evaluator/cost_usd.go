@@ -76,7 +76,7 @@ func buildCost(raw json.RawMessage) (check, any, error) {
 		}
 	}
 	return func(in *Input) (Result, bool, error) {
-		v, ok := cost(in.Call, params.Prices)
+		v, ok := costOf(in.Call, params.Prices)
 		if !ok {
 			return Result{}, false, nil
 		}
@@ -84,9 +84,9 @@ func buildCost(raw json.RawMessage) (check, any, error) {
 	}, params, nil
 }
 
-// cost returns the cost that the span states, else its tokens at the price of
+// costOf returns the cost that the span states, else its tokens at the price of
 // the model that answered, or of the one that was asked.
-func cost(c *genai.Call, prices []price) (float64, bool) {
+func costOf(c *genai.Call, prices []price) (float64, bool) {
 	if c.CostUSD.Set {
 		return c.CostUSD.Value, c.CostUSD.Value >= 0
 	}

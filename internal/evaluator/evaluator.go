@@ -108,7 +108,7 @@ func New(name string, params map[string]any) (*Evaluator, error) {
 	d, ok := catalogue[name]
 	if !ok {
 		return nil, fmt.Errorf("unknown evaluator %q; did you mean %s? All are in docs/evaluators.md",
-			sanitise(clip(name, maxName)), strings.Join(nearest.Names(name, Names(), 3), ", "))
+			sanitise(name, maxName), strings.Join(nearest.Names(name, Names(), 3), ", "))
 	}
 	e := &Evaluator{info: d.info, name: name}
 	own := map[string]any{}
@@ -201,7 +201,7 @@ func (e *Evaluator) Evaluate(in *Input) (score Score, applies bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			score.Value, score.Label = genai.Opt[float64]{}, ""
-			score.ErrorType, score.Explanation = "panic", sanitise(fmt.Sprint(reason))
+			score.ErrorType, score.Explanation = "panic", sanitise(fmt.Sprint(reason), maxExplanation)
 			applies = true
 		}
 	}()
@@ -210,19 +210,23 @@ func (e *Evaluator) Evaluate(in *Input) (score Score, applies bool) {
 		err = errNotFinite
 	}
 	if err != nil {
-		score.ErrorType, score.Explanation = "evaluator_error", sanitise(err.Error())
+		score.ErrorType, score.Explanation = "evaluator_error", sanitise(err.Error(), maxExplanation)
 		return score, true
 	}
-	score.Value, score.Label, score.Explanation = result.Value, result.Label, sanitise(result.Explanation)
+	score.Value = result.Value
+	score.Label, score.Explanation = sanitise(result.Label, maxLabel), sanitise(result.Explanation, maxExplanation)
 	return score, applies
 }
 
-// maxExplanation bounds an explanation, in runes.
-const maxExplanation = 512
+// Bounds on the texts of a score, in characters.
+const (
+	maxExplanation = 512
+	maxLabel       = 100
+)
 
 // sanitise makes text from spans fit to be shown: no control characters, no
 // bidirectional overrides, bounded.
-func sanitise(text string) string {
+func sanitise(text string, limit int) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
@@ -231,9 +235,6 @@ func sanitise(text string) string {
 			return -1
 		}
 		return r
-	}, text)
-	if runes := []rune(clean); len(runes) > maxExplanation {
-		return string(runes[:maxExplanation-1]) + "…"
-	}
-	return clean
+	}, clip(text, 4*limit))
+	return clip(clean, limit)
 }

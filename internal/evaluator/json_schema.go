@@ -29,7 +29,7 @@ func buildJSONSchema(raw json.RawMessage) (check, any, error) {
 	if err := decode(raw, &params); err != nil {
 		return nil, nil, err
 	}
-	if len(params.Schema) == 0 {
+	if len(params.Schema) == 0 || string(params.Schema) == "null" {
 		return nil, nil, errors.New("schema: a JSON schema is expected")
 	}
 	text := string(params.Schema)

@@ -55,6 +55,6 @@ func buildRegex(raw json.RawMessage) (check, any, error) {
 	}, params, nil
 }
 
-// maxRegexWork bounds one match, in pattern instructions times bytes: some
-// seconds at worst. A pattern of fifty instructions reads answers of 5 MB.
-const maxRegexWork uint64 = 1 << 28
+// maxRegexWork bounds one match, in pattern instructions times bytes: about a
+// second at worst. A pattern of twenty-five instructions reads answers of 5 MB.
+const maxRegexWork uint64 = 1 << 27

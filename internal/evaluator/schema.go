@@ -22,9 +22,9 @@ const (
 	// maxInstanceBytes bounds the text that is checked against one.
 	maxInstanceBytes = 512 << 10
 	// maxWork bounds the checks of one evaluator on one span, in the units of
-	// schemaCosts: about a second at worst, where a usual call takes some
-	// thousand units.
-	maxWork uint64 = 1 << 26
+	// schemaCosts: some tenths of a second at worst, where a usual call takes
+	// some hundred units.
+	maxWork uint64 = 1 << 22
 )
 
 var (
@@ -109,7 +109,7 @@ func (s *schema) validate(text string, work *uint64) (fits bool, why string, err
 	if err := shape.measure(instance, 0); err != nil {
 		return false, "", err
 	}
-	cost := s.costs.of(shape.depth, len(text))
+	cost := s.costs.of(shape, len(text))
 	if cost > *work {
 		return false, "", errTooExpensive
 	}

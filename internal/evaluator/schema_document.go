@@ -25,12 +25,13 @@ var errNumber = errors.New("a number is too large to compare")
 
 // shapeOf is the size of a JSON value.
 type shapeOf struct {
-	depth, objects int
+	depth, objects, values int
 }
 
 // measure walks a decoded value, whose nesting is bounded already.
 func (s *shapeOf) measure(value any, depth int) error {
 	s.depth = max(s.depth, depth)
+	s.values++
 	switch value := value.(type) {
 	case map[string]any:
 		s.objects++

@@ -39,7 +39,7 @@ func faults(invalid *jsonschema.ValidationError) string {
 
 func collectFaults(invalid *jsonschema.ValidationError, list []string) []string {
 	switch invalid.ErrorKind.(type) {
-	case *kind.AnyOf, *kind.OneOf, *kind.Contains:
+	case *kind.AnyOf, *kind.OneOf, *kind.Contains, *kind.PropertyNames:
 	default:
 		if len(invalid.Causes) == 0 {
 			break
