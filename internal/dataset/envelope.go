@@ -79,24 +79,29 @@ func emptyAsNone(o *object) string {
 	return string(o.close())
 }
 
-// eventsText is the events column.
-func eventsText(events ptrace.SpanEventSlice) string {
-	if events.Len() == 0 {
-		return ""
-	}
-	dst := []byte{'['}
-	for i, event := range events.All() {
-		if i > 0 {
+// appendEvents appends the events column: those that no score row holds.
+func appendEvents(dst []byte, r *spanRow) []byte {
+	start, next := len(dst), 0
+	for i, event := range r.span.Events().All() {
+		if r.isHeld(i, &next) {
+			continue
+		}
+		if len(dst) == start {
+			dst = append(dst, '[')
+		} else {
 			dst = append(dst, ',')
 		}
-		o := newObject(dst)
+		o := object{dst: append(dst, '{')}
 		o.text("name", event.Name())
 		o.number("time_unix_nano", uint64(event.Timestamp()))
 		o.attributes(event.Attributes())
 		o.number("dropped_attributes", uint64(event.DroppedAttributesCount()))
 		dst = o.close()
 	}
-	return string(append(dst, ']'))
+	if len(dst) > start {
+		dst = append(dst, ']')
+	}
+	return dst
 }
 
 // linksText is the links column.

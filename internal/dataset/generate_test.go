@@ -11,6 +11,9 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/evaluator"
+	"github.com/spanloop/spanloop/internal/genai"
 )
 
 // generator makes random OTLP, edges included.
@@ -71,6 +74,7 @@ func (g *generator) span(span ptrace.Span) {
 	span.SetDroppedLinksCount(g.Uint32N(2))
 	g.genai(span.Attributes())
 	g.attributes(span.Attributes(), 6)
+	g.scores(span)
 	for range g.IntN(3) {
 		event := span.Events().AppendEmpty()
 		event.SetName(g.text())
@@ -78,6 +82,7 @@ func (g *generator) span(span ptrace.Span) {
 		event.SetDroppedAttributesCount(g.Uint32N(2))
 		g.attributes(event.Attributes(), 3)
 	}
+	g.scores(span)
 	for range g.IntN(2) {
 		link := span.Links().AppendEmpty()
 		link.SetTraceID(trace)
@@ -106,6 +111,43 @@ func (g *generator) genai(a pcommon.Map) {
 	}
 	if g.IntN(2) == 0 {
 		a.PutStr("gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"hé <b>"}]}]`)
+	}
+}
+
+// scores appends scores as the evaluation processor does, some of them changed
+// afterwards so that no row of the scores table can stand for them.
+func (g *generator) scores(span ptrace.Span) {
+	for i := range g.IntN(4) {
+		s := evaluator.Score{
+			Name: []string{"refusal", "latency_ms", "is_json", "cost_usd"}[i], Kind: evaluator.KindCode, Probability: 1,
+			EvaluatorVersion: "sha256:ab", Direction: evaluator.HigherIsBetter, SamplingRule: "default", Range: "0..1",
+		}
+		if g.IntN(4) > 0 {
+			s.Value = genai.Some(g.Float64())
+		}
+		if g.IntN(2) == 0 {
+			s.Label, s.Explanation = evaluator.LabelPass, g.text()
+		}
+		s.EvaluationID = evaluator.EvaluationID(span.TraceID(), span.SpanID(), s.Name, s.EvaluatorVersion)
+		if g.IntN(5) == 0 {
+			s.EvaluationID = "of-another"
+		}
+		s.AppendTo(span, pcommon.Timestamp(1_700_000_000_000_000_000+g.Uint64N(2)))
+		last := span.Events().At(span.Events().Len() - 1)
+		switch g.IntN(12) {
+		case 0:
+			last.Attributes().PutStr("extra", "x")
+		case 1:
+			last.SetDroppedAttributesCount(1)
+		case 2:
+			last.Attributes().PutInt(evaluator.AttrScoreValue, 1)
+		case 3:
+			span.Attributes().PutStr(evaluator.AttrFlatPrefix+s.Name+".label", "changed")
+		case 4:
+			last.SetTimestamp(0)
+		case 5:
+			last.Attributes().PutStr(evaluator.AttrName, "changed")
+		}
 	}
 }
 

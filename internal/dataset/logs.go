@@ -31,7 +31,10 @@ type contentRow struct {
 // WriteLogs writes the score events and the content events of a batch; other
 // records are skipped. Errors are as in WriteTraces.
 func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
-	p := newPush(w)
+	p, err := newPush(w)
+	if err != nil {
+		return Result{}, err
+	}
 	contents := map[partition][]contentRow{}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
@@ -45,7 +48,7 @@ func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
 			}
 		}
 	}
-	err := p.writeSpans(ctx)
+	err = p.writeSpans(ctx)
 	if err == nil {
 		err = p.writeContents(contents)
 	}
@@ -89,9 +92,9 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, contents 
 		if !own {
 			score = scoreOfGiven(*event.Score, event.TraceID, event.SpanID)
 		}
-		p.scores[part] = append(p.scores[part], scoreRow{
-			part: part, traceID: traceID, spanID: spanID, responseID: event.ResponseID, score: score, at: at,
-		})
+		row := p.tables.scoreRows.next()
+		*row = scoreRow{part: part, traceID: traceID, spanID: spanID, responseID: event.ResponseID, score: score, at: at, event: notInSpan}
+		p.scores[part] = append(p.scores[part], row)
 		return
 	}
 	if event.SpanID.IsEmpty() || event.TraceID.IsEmpty() {

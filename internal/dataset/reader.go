@@ -63,36 +63,47 @@ type Filter struct {
 	PromptName, PromptVersion string
 }
 
-// excludes tells from the manifest alone that a file holds no selected span.
+// excludes tells from the manifest alone that a file holds no selected span, or
+// no score of one: scores have times of their own.
 func (f *Filter) excludes(file File) bool {
-	return !f.Since.IsZero() && file.MaxTime.Before(f.Since) || !f.Until.IsZero() && !file.MinTime.Before(f.Until) ||
+	early := !f.Since.IsZero() && file.MaxTime.Before(f.Since) || !f.Until.IsZero() && !file.MinTime.Before(f.Until)
+	return early && file.Table == TableSpans ||
 		f.PromptName != "" && !strings.Contains(file.Path, "/prompt_name="+escapeSegment(f.PromptName)+"/") ||
 		f.PromptVersion != "" && !strings.Contains(file.Path, "/prompt_version="+escapeSegment(f.PromptVersion)+"/")
 }
 
 // ReadTraces returns the selected spans as they were received, each once.
 func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces, error) {
-	files, err := d.Files(TableSpans)
+	files, _, err := readManifest(d.root)
 	if err != nil {
 		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.root, err)
 	}
 	b := newTraceBuilder(filter)
-	for _, f := range files {
-		if filter.excludes(f) {
-			continue
+	for _, table := range []struct {
+		name string
+		take func(arrow.RecordBatch) error
+	}{{TableSpans, b.addRecord}, {TableScores, b.addScores}} {
+		for _, f := range files {
+			if f.Table != table.name || filter.excludes(f) || table.name == TableScores && len(b.held) == 0 {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return ptrace.Traces{}, err
+			}
+			if err := readFile(ctx, filepath.Join(d.root, filepath.FromSlash(f.Path)), filter.SpanIDs, table.take); err != nil {
+				return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.root, f.Path, err)
+			}
 		}
-		if err := ctx.Err(); err != nil {
-			return ptrace.Traces{}, err
-		}
-		if err := readFile(ctx, filepath.Join(d.root, filepath.FromSlash(f.Path)), b); err != nil {
-			return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.root, f.Path, err)
-		}
+	}
+	if err := b.restoreScores(); err != nil {
+		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.root, err)
 	}
 	return b.traces, nil
 }
 
-// readFile reads the row groups of a file that may hold selected spans.
-func readFile(ctx context.Context, path string, b *traceBuilder) error {
+// readFile reads the row groups of a file that may hold the spans, all without
+// ids.
+func readFile(ctx context.Context, path string, spanIDs []string, take func(arrow.RecordBatch) error) error {
 	source, err := os.Open(path)
 	if err != nil {
 		return err
@@ -108,7 +119,7 @@ func readFile(ctx context.Context, path string, b *traceBuilder) error {
 	if err := checkFormat(reader); err != nil {
 		return err
 	}
-	groups, err := selectGroups(reader, b.filter)
+	groups, err := selectGroups(reader, spanIDs)
 	if err != nil || len(groups) == 0 {
 		return err
 	}
@@ -122,7 +133,7 @@ func readFile(ctx context.Context, path string, b *traceBuilder) error {
 	}
 	defer records.Release()
 	for records.Next() {
-		if err := b.addRecord(records.RecordBatch()); err != nil {
+		if err := take(records.RecordBatch()); err != nil {
 			return err
 		}
 	}
@@ -146,12 +157,12 @@ func checkFormat(reader *file.Reader) error {
 
 // selectGroups drops row groups whose bloom filter of span ids excludes all ids
 // that are asked for.
-func selectGroups(reader *file.Reader, filter Filter) ([]int, error) {
+func selectGroups(reader *file.Reader, spanIDs []string) ([]int, error) {
 	var groups []int
 	column := reader.MetaData().Schema.ColumnIndexByName("span_id")
 	blooms := reader.GetBloomFilterReader()
 	for i := range reader.NumRowGroups() {
-		if len(filter.SpanIDs) == 0 || column < 0 {
+		if len(spanIDs) == 0 || column < 0 {
 			groups = append(groups, i)
 			continue
 		}
@@ -159,7 +170,7 @@ func selectGroups(reader *file.Reader, filter Filter) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := mayHold(group, column, filter.SpanIDs)
+		found, err := mayHold(group, column, spanIDs)
 		if err != nil {
 			return nil, err
 		}

@@ -4,9 +4,9 @@
 package dataset
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -23,38 +23,12 @@ type scoreRow struct {
 	score           evaluator.Score
 	// at is in nanoseconds since 1970.
 	at int64
+	// event is the position among the span's events of the one that this row
+	// holds, or notInSpan.
+	event int32
 }
 
-// scoresOf returns the scores that a span carries: those of Spanloop's own
-// evaluators as events, and those that its sender gave it.
-func scoresOf(r *spanRow) []scoreRow {
-	var rows []scoreRow
-	add := func(s evaluator.Score, at int64) {
-		part := r.part
-		part.day = dayOf(at)
-		rows = append(rows, scoreRow{part: part, traceID: r.traceID, spanID: r.spanID, score: s, at: at})
-	}
-	for _, event := range r.span.Events().All() {
-		if s, ok := evaluator.ReadEvent(event); ok {
-			at := int64(event.Timestamp())
-			if at == 0 {
-				at = int64(r.span.EndTimestamp())
-			}
-			add(s, at)
-		}
-	}
-	for _, given := range r.call.Scores {
-		row := r
-		spanID := r.spanID
-		if given.Scope == "parent" && !r.span.ParentSpanID().IsEmpty() {
-			parent := r.span.ParentSpanID()
-			spanID = hex.EncodeToString(parent[:])
-		}
-		add(scoreOfGiven(given, row.span.TraceID(), row.span.SpanID()), int64(r.span.EndTimestamp()))
-		rows[len(rows)-1].spanID = spanID
-	}
-	return rows
-}
+const notInSpan = -1
 
 // scoreOfGiven turns a score from outside into a row's score. Its version is the
 // sender's name of the evaluator, so that scores of different ones never mix.
@@ -89,7 +63,11 @@ func (t *scoreTable) write(r *scoreRow) error {
 	t.leaves["date"].Int(r.part.day)
 	t.leaves["trace_id"].Text(r.traceID)
 	t.leaves["span_id"].Text(r.spanID)
-	t.leaves["evaluation_id"].Text(clean(s.EvaluationID))
+	if s.EvaluationID == evaluationIDOf(r) {
+		t.leaves["evaluation_id"].Null()
+	} else {
+		t.leaves["evaluation_id"].Text(clean(s.EvaluationID))
+	}
 	t.leaves["name"].Text(clean(s.Name))
 	if s.Value.Set {
 		t.leaves["value"].Double(s.Value.Value)
@@ -105,10 +83,27 @@ func (t *scoreTable) write(r *scoreRow) error {
 	optional("sampling_rule", s.SamplingRule)
 	t.leaves["sampling_probability"].Double(s.Probability)
 	t.leaves["time"].Long(r.at / 1000)
+	t.leaves["time_unix_nano"].Long(r.at)
+	if r.event == notInSpan {
+		t.leaves["event"].Null()
+	} else {
+		t.leaves["event"].Int(r.event)
+	}
 	optional("error_type", s.ErrorType)
 	optional("response_id", r.responseID)
 	if err := t.enc.EndRow(len(s.Explanation) + 160); err != nil {
 		return fmt.Errorf("score %s: %w", s.Name, err)
 	}
 	return nil
+}
+
+// evaluationIDOf is the id that an evaluation of Spanloop's own has; such ids are
+// not stored, since views and readers can make them from the row.
+func evaluationIDOf(r *scoreRow) string {
+	traceID, err := traceIDOf(r.traceID)
+	spanID, spanErr := spanIDOf(r.spanID)
+	if err != nil || spanErr != nil || !utf8.ValidString(r.score.Name) || !utf8.ValidString(r.score.EvaluatorVersion) {
+		return ""
+	}
+	return evaluator.EvaluationID(traceID, spanID, r.score.Name, r.score.EvaluatorVersion)
 }

@@ -30,6 +30,13 @@ type spanRow struct {
 	calls                   []genai.ToolCall
 	promptName, promptValue string
 	cost                    genai.Opt[float64]
+
+	// scores are the span's; held of them stand for events of one time, heldAt,
+	// in order, and flat tells that they stand for the flat attributes too.
+	scores []*scoreRow
+	held   int32
+	heldAt int64
+	flat   bool
 }
 
 // origin is what spans of one resource and scope share.
@@ -41,15 +48,15 @@ type origin struct {
 	ss                   ptrace.ScopeSpans
 }
 
-// newSpanRow reads a span. call is nil for a span that is no GenAI span.
-func newSpanRow(span ptrace.Span, o *origin, call *genai.Call) *spanRow {
-	r := &spanRow{span: span, origin: o, call: call}
+// read reads a span. call is nil for a span that is no GenAI span.
+func (r *spanRow) read(span ptrace.Span, o *origin, call *genai.Call) {
+	r.span, r.origin, r.call = span, o, call
 	traceID, spanID := span.TraceID(), span.SpanID()
 	r.traceID, r.spanID = hex.EncodeToString(traceID[:]), hex.EncodeToString(spanID[:])
 	r.part = partition{name: Other, version: NoVersion, day: dayOf(int64(span.StartTimestamp()))}
 	if call == nil {
 		r.call = &genai.Call{}
-		return r
+		return
 	}
 	r.identity = identity.FromAttributes(span.Attributes())
 	r.promptName, r.promptValue = r.identity.PromptName, r.identity.PromptVersion
@@ -65,7 +72,6 @@ func newSpanRow(span ptrace.Span, o *origin, call *genai.Call) *spanRow {
 	r.params = genai.ParamsJSON(call.Params)
 	r.calls = call.ToolCalls()
 	r.cost = call.CostUSD
-	return r
 }
 
 func orElse(text, otherwise string) string {
@@ -185,7 +191,11 @@ func (r *spanRow) faithful() bool {
 		!utf8.ValidString(s.Status().Message()) || !utf8.ValidString(s.TraceState().AsRaw()) {
 		return false
 	}
-	for _, event := range s.Events().All() {
+	next := 0
+	for i, event := range s.Events().All() {
+		if r.isHeld(i, &next) {
+			continue
+		}
 		if !utf8.ValidString(event.Name()) || !faithful(event.Attributes()) {
 			return false
 		}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
+	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
 )
@@ -213,6 +214,9 @@ func (t *spanTable) writeRest(r *spanRow) int {
 			lifted |= 1 << bit
 			continue
 		}
+		if r.flat && strings.HasPrefix(key, evaluator.AttrFlatPrefix) {
+			continue
+		}
 		printed, letter := encodeValue(value)
 		keys.Item(n, t.clean(key))
 		values.Item(n, t.clean(printed))
@@ -226,8 +230,15 @@ func (t *spanTable) writeRest(r *spanRow) int {
 	}
 	t.leaves["attribute_types"].Text(string(t.types))
 	t.leaves["lifted"].Long(lifted)
-	events, links := eventsText(s.Events()), linksText(s.Links())
+	events, links := string(appendEvents(nil, r)), linksText(s.Links())
 	t.optional("events", events)
+	t.leaves["score_events"].Int(r.held)
+	if r.held > 0 {
+		t.leaves["scored_unix_nano"].Long(r.heldAt)
+	} else {
+		t.leaves["scored_unix_nano"].Null()
+	}
+	t.leaves["flat_scores"].Bool(r.flat)
 	t.optional("links", links)
 	t.optional("trace_state", s.TraceState().AsRaw())
 	t.leaves["flags"].Int(int32(s.Flags()))

@@ -19,12 +19,13 @@ type traceBuilder struct {
 	traces ptrace.Traces
 	scopes map[[2]string]ptrace.ScopeSpans
 	seen   map[string]struct{}
+	held   map[heldKey]*heldSpan
 }
 
 func newTraceBuilder(filter Filter) *traceBuilder {
 	return &traceBuilder{
 		filter: filter, traces: ptrace.NewTraces(),
-		scopes: map[[2]string]ptrace.ScopeSpans{}, seen: map[string]struct{}{},
+		scopes: map[[2]string]ptrace.ScopeSpans{}, seen: map[string]struct{}{}, held: map[heldKey]*heldSpan{},
 	}
 }
 
@@ -63,6 +64,15 @@ func (r *row) int(name string) int32 {
 		return 0
 	}
 	return c.Value(r.index)
+}
+
+func (r *row) double(name string) (float64, bool) {
+	c, err := columnByName[*array.Float64](r.record, name)
+	if err != nil {
+		r.fail(err)
+		return 0, false
+	}
+	return c.Value(r.index), !c.IsNull(r.index)
 }
 
 func (r *row) list(name string) []string {
@@ -204,6 +214,7 @@ func (b *traceBuilder) fill(r *row, span ptrace.Span) {
 		r.fail(err)
 	}
 	fillAttributes(r, span.Attributes())
+	b.await(r, span)
 }
 
 // fillAttributes restores the attributes of the map, and those that columns

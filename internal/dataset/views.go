@@ -200,8 +200,9 @@ CREATE OR REPLACE VIEW scores AS
 SELECT * EXCLUDE (row_number_) REPLACE (
   nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
   nullif(prompt_version, '__none__') AS prompt_version,
+  coalesce(evaluation_id, left(sha256(unhex(trace_id || span_id) || encode(name) || '\x00'::BLOB || encode(coalesce(evaluator_version, ''))), 32)) AS evaluation_id,
   CAST(time AT TIME ZONE 'UTC' AS TIMESTAMP) AS time)
-FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, evaluation_id ORDER BY time DESC) AS row_number_ FROM scores_files)
+FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, name, evaluator_version, evaluation_id ORDER BY time DESC) AS row_number_ FROM scores_files)
 WHERE row_number_ = 1;
 
 CREATE OR REPLACE VIEW prompts AS

@@ -44,16 +44,24 @@ type Writer struct {
 	storage *storage
 	options WriterOptions
 	known   known
-	tables  sync.Pool
+	// spare are encoders that no write uses now: their memory is worth keeping
+	// from one garbage collection to the next.
+	spare chan *tables
 
 	viewsMutex    sync.Mutex
 	contentJoined bool
 }
 
+// spareTables is how many sets of encoders a writer keeps: one for each consumer
+// of the exporter's queue.
+const spareTables = 2
+
 // tables are the encoders that one write needs, reused.
 type tables struct {
-	spans  *spanTable
-	scores *scoreTable
+	spans     *spanTable
+	scores    *scoreTable
+	spanRows  arena[spanRow]
+	scoreRows arena[scoreRow]
 }
 
 // Result counts what one write did.
@@ -94,7 +102,7 @@ func NewWriter(path string, options WriterOptions) (*Writer, error) {
 	if err := os.MkdirAll(root, 0o750); err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", path, err)
 	}
-	w := &Writer{storage: newStorage(root), options: options}
+	w := &Writer{storage: newStorage(root), options: options, spare: make(chan *tables, spareTables)}
 	if err := w.storage.removeStale(time.Now()); err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", path, err)
 	}
@@ -122,8 +130,10 @@ func (w *Writer) writeViews() error {
 func (w *Writer) Close() error { return nil }
 
 func (w *Writer) take() (*tables, error) {
-	if t, ok := w.tables.Get().(*tables); ok {
+	select {
+	case t := <-w.spare:
 		return t, nil
+	default:
 	}
 	spans, err := newSpanTable(w.options.Codec)
 	if err != nil {
@@ -136,13 +146,27 @@ func (w *Writer) take() (*tables, error) {
 	return &tables{spans: spans, scores: scores}, nil
 }
 
+// giveBack keeps encoders for the next write; only those whose last file is
+// finished.
+func (w *Writer) giveBack(t *tables) {
+	t.spanRows.reset()
+	t.scoreRows.reset()
+	select {
+	case w.spare <- t:
+	default:
+	}
+}
+
 // WriteTraces writes a batch of spans. An error means that the batch is not
 // durable and should be sent again: what was written of it already is met again
 // under the same names. Spans that can never be written go to a reject file.
 func (w *Writer) WriteTraces(ctx context.Context, td ptrace.Traces) (Result, error) {
-	p := newPush(w)
+	p, err := newPush(w)
+	if err != nil {
+		return Result{}, err
+	}
 	p.sort(td)
-	err := p.writeSpans(ctx)
+	err = p.writeSpans(ctx)
 	if err == nil {
 		err = p.commit()
 	}
@@ -157,7 +181,8 @@ func (w *Writer) WriteTraces(ctx context.Context, td ptrace.Traces) (Result, err
 type push struct {
 	writer  *Writer
 	rows    map[partition][]*spanRow
-	scores  map[partition][]scoreRow
+	scores  map[partition][]*scoreRow
+	tables  *tables
 	rejects []reject
 	files   []File
 	fresh   []content
@@ -166,11 +191,15 @@ type push struct {
 	result  Result
 }
 
-func newPush(w *Writer) *push {
-	return &push{
-		writer: w, rows: map[partition][]*spanRow{}, scores: map[partition][]scoreRow{},
-		dirty: map[string]bool{}, met: map[string]struct{}{}, result: Result{Rejected: map[string]int{}},
+func newPush(w *Writer) (*push, error) {
+	t, err := w.take()
+	if err != nil {
+		return nil, err
 	}
+	return &push{
+		writer: w, rows: map[partition][]*spanRow{}, scores: map[partition][]*scoreRow{}, tables: t,
+		dirty: map[string]bool{}, met: map[string]struct{}{}, result: Result{Rejected: map[string]int{}},
+	}, nil
 }
 
 // sort files the batch's spans by partition.
@@ -218,9 +247,10 @@ func (p *push) sortSpan(span ptrace.Span, o *origin, seen map[spanKey]ptrace.Spa
 		return
 	}
 	seen[key] = span
-	row := newSpanRow(span, o, call)
-	scores := scoresOf(row)
-	for _, s := range scores {
+	row := p.tables.spanRows.next()
+	row.read(span, o, call)
+	row.holdScores(&p.tables.scoreRows)
+	for _, s := range row.scores {
 		if s.score.Name == "cost_usd" && s.score.Value.Set && !row.cost.Set {
 			row.cost = s.score.Value
 		}
@@ -240,10 +270,7 @@ func equalSpans(a, b ptrace.Span) bool {
 // writeSpans encodes and stores partition after partition, in a fixed order, so
 // that the same batch makes the same files.
 func (p *push) writeSpans(ctx context.Context) error {
-	t, err := p.writer.take()
-	if err != nil {
-		return err
-	}
+	t := p.tables
 	for _, part := range sortedParts(p.rows) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -257,8 +284,12 @@ func (p *push) writeSpans(ctx context.Context) error {
 			return err
 		}
 	}
-	p.writer.tables.Put(t)
-	return p.writeReferences()
+	if err := p.writeReferences(); err != nil {
+		return err
+	}
+	p.tables = nil
+	p.writer.giveBack(t)
+	return nil
 }
 
 func sortedParts[T any](m map[partition]T) []partition {
@@ -301,11 +332,11 @@ func (p *push) writeSpanPartition(t *spanTable, part partition) error {
 func (p *push) writeScorePartition(t *scoreTable, part partition) error {
 	rows := p.scores[part]
 	first, last := rows[0].at, rows[0].at
-	for i := range rows {
-		if err := t.write(&rows[i]); err != nil {
+	for _, row := range rows {
+		if err := t.write(row); err != nil {
 			return err
 		}
-		first, last = min(first, rows[i].at), max(last, rows[i].at)
+		first, last = min(first, row.at), max(last, row.at)
 	}
 	content, err := t.enc.Finish()
 	if err != nil {

@@ -15,8 +15,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset"
+	"github.com/spanloop/spanloop/internal/evaluator"
+	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/registry"
 )
 
@@ -257,4 +261,35 @@ func TestBrokenFileIsNamed(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "dataset verify")
 	assert.Contains(t, err.Error(), ".parquet")
+}
+
+// Ids of scores that the files leave out are those that the evaluators gave.
+func TestEvaluationIDs(t *testing.T) {
+	dir := t.TempDir()
+	td := ptrace.NewTraces()
+	span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	span.SetTraceID([16]byte{0xab, 15: 1})
+	span.SetSpanID([8]byte{0xcd, 7: 2})
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(noon))
+	span.Attributes().PutStr("gen_ai.operation.name", "chat")
+	var want []string
+	for _, name := range []string{"is_json", "hé 日本", "it's"} {
+		s := evaluator.Score{Name: name, Value: genai.Some(0.5), EvaluatorVersion: "sha256:12", Kind: evaluator.KindCode, Probability: 1}
+		s.EvaluationID = evaluator.EvaluationID(span.TraceID(), span.SpanID(), s.Name, s.EvaluatorVersion)
+		want = append(want, s.EvaluationID)
+		s.AppendTo(span, pcommon.NewTimestampFromTime(noon))
+	}
+	w, err := dataset.NewWriter(dir, dataset.WriterOptions{})
+	require.NoError(t, err)
+	_, err = w.WriteTraces(t.Context(), td)
+	require.NoError(t, err)
+	db := open(t, Options{Dataset: dir})
+	result, err := db.Query(t.Context(), "SELECT evaluation_id FROM scores ORDER BY event")
+	require.NoError(t, err)
+	var got []string
+	for _, row := range result.Rows {
+		got = append(got, row[0].(string))
+	}
+	assert.Equal(t, want, got)
+	assert.EqualValues(t, 3, one(t, db, "SELECT count(*) FROM scores_files WHERE evaluation_id IS NULL"))
 }

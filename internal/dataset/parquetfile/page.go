@@ -57,7 +57,7 @@ func newPress(codec compress.Compression) (*press, error) {
 		}}, nil
 	case compress.Codecs.Zstd:
 		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderCRC(false), zstd.WithWindowSize(PageBytes), zstd.WithZeroFrames(true))
+			zstd.WithEncoderCRC(false), zstd.WithWindowSize(PageBytes), zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(true))
 		if err != nil {
 			return nil, err
 		}

@@ -42,6 +42,7 @@ type Writer struct {
 	file    *metadata.FileMetaDataBuilder
 	blooms  *metadata.FileBloomFilterBuilder
 	indexes *metadata.PageIndexBuilder
+	begun   bool
 	groups  int
 	rows    int
 	size    int
@@ -71,8 +72,7 @@ func New(root *schema.GroupNode, props *parquet.WriterProperties, meta [][2]stri
 }
 
 func (w *Writer) open() error {
-	w.out = append(w.out[:0], magic...)
-	w.rows, w.size, w.groups = 0, 0, 0
+	w.rows, w.size, w.groups, w.begun = 0, 0, 0, false
 	pairs := metadata.NewKeyValueMetadata()
 	for _, pair := range w.meta {
 		if err := pairs.Append(pair[0], pair[1]); err != nil {
@@ -83,6 +83,13 @@ func (w *Writer) open() error {
 	w.blooms = &metadata.FileBloomFilterBuilder{Schema: w.schema}
 	w.indexes = &metadata.PageIndexBuilder{Schema: w.schema}
 	return nil
+}
+
+// begin starts the file, over the memory of the one before.
+func (w *Writer) begin() {
+	if !w.begun {
+		w.out, w.begun = append(w.out[:0], magic...), true
+	}
 }
 
 // Column returns the column at a path ("attributes.key_value.key"). It panics on
@@ -114,11 +121,12 @@ func (w *Writer) EndRow(size int) error {
 }
 
 // Finish returns the file and makes the writer ready for the next one. The bytes
-// are valid until that has its first row group or is finished.
+// are valid until the next row is ended.
 func (w *Writer) Finish() ([]byte, error) {
 	if err := w.flush(); err != nil {
 		return nil, err
 	}
+	w.begin()
 	if err := w.blooms.WriteTo(&w.out); err != nil {
 		return nil, fmt.Errorf("bloom filters: %w", err)
 	}
@@ -140,10 +148,7 @@ func (w *Writer) Finish() ([]byte, error) {
 	}
 	w.out = binary.LittleEndian.AppendUint32(w.out, uint32(n))
 	w.out = append(w.out, magic...)
-	content := []byte(w.out)
-	// The next file gets memory of its own, of the size that this one needed.
-	w.out = make([]byte, 0, min(len(content), GroupBytes))
-	return content, w.open()
+	return w.out, w.open()
 }
 
 // flush writes the rows so far as a row group.
@@ -151,6 +156,7 @@ func (w *Writer) flush() error {
 	if w.rows == 0 {
 		return nil
 	}
+	w.begin()
 	group := w.file.AppendRowGroup()
 	group.SetNumRows(w.rows)
 	if err := w.indexes.AppendRowGroup(); err != nil {

@@ -81,7 +81,7 @@ func TestManyPagesAndGroups(t *testing.T) {
 	for i := 0; i < 100; i++ {
 		rows[i*31].longText = &long
 	}
-	content := encode(t, w, rows)
+	content := bytes.Clone(encode(t, w, rows))
 	requireEqualTables(t, decode(t, reference(t, root, props, rows)), decode(t, content))
 	reader, err := file.NewParquetReader(bytes.NewReader(content))
 	require.NoError(t, err)
