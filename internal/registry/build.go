@@ -17,6 +17,9 @@ type parsedFile struct {
 	sourceFile
 	value any
 	err   error
+	// sum tells two contents apart, 0 for none; settledWhenRead that the time does.
+	sum             uint64
+	settledWhenRead bool
 }
 
 // builder joins parsed files to a snapshot. A file with an error, and what

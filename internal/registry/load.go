@@ -5,6 +5,7 @@ package registry
 
 import (
 	"errors"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Load reads a registry directory. The snapshot is never nil: what is refused
@@ -28,9 +30,24 @@ type loader struct {
 	// seen is the list of files of the last load, to tell that nothing changed.
 	seen  []sourceFile
 	noted []Problem
+	// unsettled is true when a file was changed so shortly before it was read that
+	// another change may have left it the same time and size.
+	unsettled bool
+	seed      maphash.Seed
 }
 
-func newLoader(dir string) *loader { return &loader{dir: dir, known: map[string]*parsedFile{}} }
+// settleTime is how old a file's time must be to tell it from a later one: file
+// systems keep it to a tick of the clock, some to two seconds.
+const settleTime = 3 * time.Second
+
+func (f sourceFile) settled() bool {
+	age := time.Since(f.mtime)
+	return age > settleTime || age < -settleTime
+}
+
+func newLoader(dir string) *loader {
+	return &loader{dir: dir, known: map[string]*parsedFile{}, seed: maphash.MakeSeed()}
+}
 
 func (l *loader) load() *Snapshot {
 	s, _ := l.reload(true)
@@ -57,11 +74,16 @@ func (l *loader) reload(force bool) (*Snapshot, bool) {
 	}
 	defer root.Close()
 	files, problems := scan(l.dir, root)
-	if !force && slices.Equal(files, l.seen) && slices.Equal(problems, l.noted) {
+	same := !force && slices.Equal(files, l.seen) && slices.Equal(problems, l.noted)
+	if same && !l.unsettled {
 		return nil, false
 	}
 	l.seen, l.noted = files, problems
-	b := newBuilder(l.dir, l.parseAll(root, files))
+	parsed, changed := l.parseAll(root, files)
+	if same && !changed {
+		return nil, false
+	}
+	b := newBuilder(l.dir, parsed)
 	s := b.snapshot()
 	s.problems = append(slices.Clone(problems), b.problems...)
 	sortProblems(s.problems)
@@ -81,8 +103,9 @@ func sortProblems(problems []Problem) {
 	})
 }
 
-// parseAll parses in parallel what is new or changed.
-func (l *loader) parseAll(root *os.Root, files []sourceFile) []*parsedFile {
+// parseAll parses in parallel what is new or changed, and reports whether
+// anything was.
+func (l *loader) parseAll(root *os.Root, files []sourceFile) ([]*parsedFile, bool) {
 	out := make([]*parsedFile, len(files))
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -98,22 +121,39 @@ func (l *loader) parseAll(root *os.Root, files []sourceFile) []*parsedFile {
 		})
 	}
 	workers.Wait()
-	l.known = make(map[string]*parsedFile, len(out))
+	changed := len(out) != len(l.known)
+	known := make(map[string]*parsedFile, len(out))
+	l.unsettled = false
 	for _, f := range out {
-		l.known[f.rel] = f
+		known[f.rel] = f
+		changed = changed || l.known[f.rel] != f
+		l.unsettled = l.unsettled || !f.settledWhenRead
 	}
-	return out
+	l.known = known
+	return out, changed
 }
 
 func (l *loader) parseOne(root *os.Root, f sourceFile) *parsedFile {
-	if old := l.known[f.rel]; old != nil && old.sourceFile == f {
+	old := l.known[f.rel]
+	if old != nil && old.sourceFile != f {
+		old = nil
+	}
+	if old != nil && f.settled() && old.settledWhenRead {
 		return old
 	}
-	p := &parsedFile{sourceFile: f}
+	p := &parsedFile{sourceFile: f, settledWhenRead: f.settled()}
 	data, err := root.ReadFile(f.rel)
 	if err != nil {
-		p.err = errors.New("cannot be read: " + plain(err))
+		p.err, p.settledWhenRead = errors.New("cannot be read: "+plain(err)), false
+		if old != nil && old.err != nil && old.err.Error() == p.err.Error() {
+			return old
+		}
 		return p
+	}
+	p.sum = maphash.Bytes(l.seed, data)
+	if old != nil && old.sum == p.sum && p.sum != 0 {
+		old.settledWhenRead = p.settledWhenRead
+		return old
 	}
 	p.value, p.err = parse(f, data)
 	return p

@@ -114,12 +114,14 @@ func (s *scanner) walk(base, name string, depth int) {
 		return
 	}
 	for _, entry := range s.list(path.Join(base, name)) {
-		if ignored(entry.Name()) {
+		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
 		rel := path.Join(base, name, entry.Name())
 		if !s.isDir(rel, entry) {
-			s.file(base, name, rel, entry)
+			if !ignored(entry.Name()) {
+				s.file(base, name, rel, entry)
+			}
 			continue
 		}
 		if entry.Name() == versionsFolder && name != "" && (base == promptsFolder || base == partialsFolder) {

@@ -8,8 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"path"
 	"strconv"
 	"time"
 
@@ -58,20 +57,21 @@ type versionFile struct {
 
 // AddVersion writes a new version of a prompt, which is created if need be. An
 // existing version is never overwritten. Partials without a version are pinned
-// to the newest one.
+// to the newest one. A version that the registry would refuse is not written.
 func AddVersion(dir string, v NewVersion) (*Version, error) {
 	if err := CheckName(v.Prompt); err != nil {
 		return nil, fmt.Errorf("registry: prompt %w", err)
 	}
-	unlock, err := lock(dir)
+	f, err := openFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
-	snapshot, _ := Load(dir)
+	defer f.close()
+	snapshot, files := f.read(ofPrompt(v.Prompt))
 	prompt := snapshot.Prompt(v.Prompt)
+	versions := path.Join(promptsFolder, v.Prompt, versionsFolder)
 	if v.Version == "" {
-		v.Version = nextPromptVersion(dir, v.Prompt, prompt)
+		v.Version = nextOf(prompt, f.taken(versions))
 	}
 	if err := CheckVersion(v.Version); err != nil {
 		return nil, fmt.Errorf("registry: prompt %s: %w", v.Prompt, err)
@@ -83,8 +83,8 @@ func AddVersion(dir string, v NewVersion) (*Version, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: prompt %s version %s: %w", v.Prompt, v.Version, err)
 	}
-	file := filepath.Join(promptsFolder, filepath.FromSlash(v.Prompt), versionsFolder, v.Version+".yaml")
-	return addChecked(dir, file, doc, func(s *Snapshot) (*Version, string) {
+	source := sourceFile{kind: kindVersion, name: v.Prompt, stem: v.Version, rel: path.Join(versions, v.Version+".yaml")}
+	return add(f, snapshot, source, files, doc, func(s *Snapshot) (*Version, string) {
 		if added := s.Prompt(v.Prompt).Version(v.Version); added != nil {
 			return added, added.Hash
 		}
@@ -92,13 +92,19 @@ func AddVersion(dir string, v NewVersion) (*Version, error) {
 	})
 }
 
-func nextPromptVersion(dir, name string, prompt *Prompt) string {
-	latest, count := "", 0
-	if v := prompt.Latest(); v != nil {
-		latest, count = v.Version, len(prompt.Versions)
+// ofPrompt selects the files that decide about one prompt.
+func ofPrompt(name string) func(sourceFile) bool {
+	return func(f sourceFile) bool {
+		return f.kind == kindPartial || (f.kind != kindTool && f.name == name)
 	}
-	taken := fileTaken(filepath.Join(dir, promptsFolder, filepath.FromSlash(name), versionsFolder))
-	return nextVersion(latest, count, func(next string) bool { return prompt.Version(next) != nil || taken(next) })
+}
+
+func nextOf(p *Prompt, taken func(string) bool) string {
+	latest, count := "", 0
+	if v := p.Latest(); v != nil {
+		latest, count = v.Version, len(p.Versions)
+	}
+	return nextVersion(latest, count, func(next string) bool { return p.Version(next) != nil || taken(next) })
 }
 
 // file turns the version into what is written.
@@ -210,29 +216,29 @@ func jsonValue(d *json.Decoder) (*yaml.Node, error) {
 	}
 }
 
-// addChecked writes a file that did not exist and reads the registry again: a
-// version that the registry refuses is taken back.
-func addChecked[T any](dir, file string, doc *versionFile, find func(*Snapshot) (*T, string)) (*T, error) {
-	full := filepath.Join(dir, file)
-	if err := create(dir, file, encode(doc)); err != nil {
-		return nil, err
+// add writes the file of a version that is not there, unless the registry would
+// refuse it.
+func add[T any](f *folder, before *Snapshot, source sourceFile, files []*parsedFile, doc *versionFile, find func(*Snapshot) (*T, string)) (*T, error) {
+	if held, _ := find(before); held != nil || f.taken(path.Dir(source.rel))(source.stem) {
+		return nil, fmt.Errorf("registry: %s: version %s exists already: versions are never overwritten", source.name, source.stem)
 	}
-	snapshot, problems := Load(dir)
-	added, hash := find(snapshot)
-	if added == nil {
-		reason := "the registry does not show it"
-		for _, p := range problems {
-			if p.File == full && !p.Warning {
-				reason = p.Reason
-			}
+	value, err := parse(source, encode(doc))
+	if err != nil {
+		return nil, fmt.Errorf("registry: %s is refused: %w", source.rel, err)
+	}
+	b := newBuilder(f.dir, append(files[:len(files):len(files)], &parsedFile{sourceFile: source, value: value}))
+	added, hash := find(b.snapshot())
+	file := b.path(&parsedFile{sourceFile: source})
+	for _, p := range b.problems {
+		if p.File == file && !p.Warning {
+			return nil, fmt.Errorf("registry: %s is refused: %s", source.rel, p.Reason)
 		}
-		return nil, errors.Join(fmt.Errorf("registry: %s is refused: %s", file, reason), os.Remove(full))
+	}
+	if added == nil {
+		return nil, fmt.Errorf("registry: %s is refused", source.rel)
 	}
 	doc.Hash = hash
-	if err := replace(full, encode(doc)); err != nil {
-		return nil, err
-	}
-	return added, nil
+	return added, f.create(source.rel, encode(doc))
 }
 
 func encode(v any) []byte {
@@ -267,17 +273,5 @@ func nextVersion(latest string, count int, taken func(string) bool) string {
 		if !taken(next) {
 			return next
 		}
-	}
-}
-
-// fileTaken tells whether a version's file exists, readable or not.
-func fileTaken(folder string) func(string) bool {
-	return func(version string) bool {
-		for _, end := range []string{".yaml", ".yml", ".json"} {
-			if _, err := os.Lstat(filepath.Join(folder, version+end)); err == nil {
-				return true
-			}
-		}
-		return false
 	}
 }

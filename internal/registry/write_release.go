@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -46,13 +46,13 @@ func AddRelease(dir, prompt string, r NewRelease) (Release, error) {
 	if err := CheckName(prompt); err != nil {
 		return Release{}, fmt.Errorf("registry: prompt %w", err)
 	}
-	unlock, err := lock(dir)
+	f, err := openFolder(dir)
 	if err != nil {
 		return Release{}, err
 	}
-	defer unlock()
-	snapshot, problems := Load(dir)
-	p, err := releasable(snapshot, problems, prompt)
+	defer f.close()
+	snapshot, _ := f.read(ofPrompt(prompt))
+	p, err := releasable(snapshot, prompt)
 	if err != nil {
 		return Release{}, err
 	}
@@ -62,7 +62,7 @@ func AddRelease(dir, prompt string, r NewRelease) (Release, error) {
 	if r.ReviewedBy != "" {
 		r.Reason = strings.TrimSpace(r.Reason + " (reviewed by " + r.ReviewedBy + ")")
 	}
-	return appendRelease(dir, snapshot, p, r)
+	return f.appendRelease(snapshot, p, r)
 }
 
 // Rollback releases again what an environment served before its current
@@ -71,13 +71,13 @@ func Rollback(dir, prompt, environment, author, reason string, now time.Time) (R
 	if err := CheckName(prompt); err != nil {
 		return Release{}, fmt.Errorf("registry: prompt %w", err)
 	}
-	unlock, err := lock(dir)
+	f, err := openFolder(dir)
 	if err != nil {
 		return Release{}, err
 	}
-	defer unlock()
-	snapshot, problems := Load(dir)
-	p, err := releasable(snapshot, problems, prompt)
+	defer f.close()
+	snapshot, _ := f.read(ofPrompt(prompt))
+	p, err := releasable(snapshot, prompt)
 	if err != nil {
 		return Release{}, err
 	}
@@ -93,7 +93,7 @@ func Rollback(dir, prompt, environment, author, reason string, now time.Time) (R
 		reason = "rollback to the release of " + stamp(previous.Time)
 	}
 	next := NewRelease{Environment: current.Environment, Targets: previous.Targets, Author: author, Reason: reason, Time: now}
-	return appendRelease(dir, snapshot, p, next)
+	return f.appendRelease(snapshot, p, next)
 }
 
 // previousTargets is the last release before the current one with other targets.
@@ -120,8 +120,8 @@ func sameTargets(a, b []Target) bool {
 }
 
 // releasable refuses to build on a prompt whose files are broken.
-func releasable(snapshot *Snapshot, problems []Problem, prompt string) (*Prompt, error) {
-	for _, p := range problems {
+func releasable(snapshot *Snapshot, prompt string) (*Prompt, error) {
+	for _, p := range snapshot.problems {
 		if !p.Warning && (p.unit == promptsFolder+"/"+prompt || p.unit == wholeRegistry) {
 			return nil, fmt.Errorf("registry: repair this first: %s", p)
 		}
@@ -133,7 +133,7 @@ func releasable(snapshot *Snapshot, problems []Problem, prompt string) (*Prompt,
 	return p, nil
 }
 
-func appendRelease(dir string, snapshot *Snapshot, p *Prompt, r NewRelease) (Release, error) {
+func (f *folder) appendRelease(snapshot *Snapshot, p *Prompt, r NewRelease) (Release, error) {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
@@ -155,9 +155,8 @@ func appendRelease(dir string, snapshot *Snapshot, p *Prompt, r NewRelease) (Rel
 			return Release{}, fmt.Errorf("registry: %s of prompt %s was released at %s already: the history only grows", show(r.Environment), p.Name, stamp(before.Time))
 		}
 	}
-	file := releasePath(dir, p.Name)
-	full := filepath.Join(dir, file)
-	history, err := os.ReadFile(full)
+	file := f.releasePath(p.Name)
+	history, err := f.root.ReadFile(file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Release{}, fmt.Errorf("registry: %w", err)
 	}
@@ -168,14 +167,14 @@ func appendRelease(dir string, snapshot *Snapshot, p *Prompt, r NewRelease) (Rel
 	if _, err := parseReleases(history); err != nil {
 		return Release{}, fmt.Errorf("registry: release of prompt %s: %w", p.Name, err)
 	}
-	return added, replace(full, history)
+	return added, f.replace(file, history)
 }
 
 // releasePath is the file of a prompt's releases: the one that exists, in either
 // spelling.
-func releasePath(dir, prompt string) string {
-	base := filepath.Join(releasesFolder, filepath.FromSlash(prompt))
-	if _, err := os.Lstat(filepath.Join(dir, base+".yml")); err == nil {
+func (f *folder) releasePath(prompt string) string {
+	base := path.Join(releasesFolder, prompt)
+	if _, err := f.root.Lstat(base + ".yml"); err == nil {
 		return base + ".yml"
 	}
 	return base + ".yaml"

@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"path"
 	"time"
 )
 
@@ -28,19 +28,20 @@ func AddTool(dir string, t NewTool) (*ToolVersion, error) {
 	if err := CheckName(t.Name); err != nil {
 		return nil, fmt.Errorf("registry: tool %w", err)
 	}
-	unlock, err := lock(dir)
+	f, err := openFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
-	snapshot, _ := Load(dir)
+	defer f.close()
+	snapshot, files := f.read(func(file sourceFile) bool { return file.kind == kindTool && file.name == t.Name })
+	folder := path.Join(toolsFolder, t.Name)
 	if t.Version == "" {
 		latest, count := "", 0
 		tool := snapshot.Tool(t.Name)
 		if tool != nil {
 			latest, count = tool.Versions[len(tool.Versions)-1].Version, len(tool.Versions)
 		}
-		taken := fileTaken(filepath.Join(dir, toolsFolder, filepath.FromSlash(t.Name)))
+		taken := f.taken(folder)
 		t.Version = nextVersion(latest, count, func(next string) bool { return tool.Version(next) != nil || taken(next) })
 	}
 	if err := CheckVersion(t.Version); err != nil {
@@ -54,8 +55,8 @@ func AddTool(dir string, t NewTool) (*ToolVersion, error) {
 		t.Time = time.Now()
 	}
 	doc := &versionFile{Version: t.Version, Author: t.Author, Time: stamp(t.Time), Message: t.Message, Definition: definition}
-	file := filepath.Join(toolsFolder, filepath.FromSlash(t.Name), t.Version+".yaml")
-	return addChecked(dir, file, doc, func(s *Snapshot) (*ToolVersion, string) {
+	source := sourceFile{kind: kindTool, name: t.Name, stem: t.Version, rel: path.Join(folder, t.Version+".yaml")}
+	return add(f, snapshot, source, files, doc, func(s *Snapshot) (*ToolVersion, string) {
 		if added := s.Tool(t.Name).Version(t.Version); added != nil {
 			return added, added.Hash
 		}
