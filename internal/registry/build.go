@@ -8,7 +8,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -275,26 +274,23 @@ func (b *builder) tool(name string, files []*parsedFile) *Tool {
 
 // compareVersions orders v2 before v10: runs of digits compare as numbers.
 func compareVersions(a, b string) int {
-	for a != "" && b != "" {
-		da, db := digits(a), digits(b)
-		if da > 0 && db > 0 {
-			na, errA := strconv.ParseUint(a[:da], 10, 64)
-			nb, errB := strconv.ParseUint(b[:db], 10, 64)
-			if errA == nil && errB == nil && na != nb {
-				return cmp.Compare(na, nb)
+	x, y := a, b
+	for x != "" && y != "" {
+		dx, dy := digits(x), digits(y)
+		if dx > 0 && dy > 0 {
+			nx, ny := strings.TrimLeft(x[:dx], "0"), strings.TrimLeft(y[:dy], "0")
+			if c := cmp.Or(cmp.Compare(len(nx), len(ny)), strings.Compare(nx, ny)); c != 0 {
+				return c
 			}
-			if a[:da] != b[:db] {
-				return strings.Compare(a, b)
-			}
-			a, b = a[da:], b[db:]
+			x, y = x[dx:], y[dy:]
 			continue
 		}
-		if a[0] != b[0] {
-			return cmp.Compare(a[0], b[0])
+		if x[0] != y[0] {
+			return cmp.Compare(x[0], y[0])
 		}
-		a, b = a[1:], b[1:]
+		x, y = x[1:], y[1:]
 	}
-	return cmp.Compare(len(a), len(b))
+	return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(a, b))
 }
 
 func digits(s string) int {

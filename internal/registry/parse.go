@@ -110,13 +110,14 @@ func parsePrompt(data []byte) (*promptDocument, error) {
 		return nil, err
 	}
 	if doc.Format != "" && doc.Format != "mustache" {
-		return nil, failAt(1, "format %s: only mustache templates are read", show(doc.Format))
+		return nil, failAt(keyLine(data, "format"), "format %s: only mustache templates are read", show(doc.Format))
 	}
-	for name, spec := range doc.Variables {
+	for _, name := range sortedKeys(doc.Variables) {
+		spec := doc.Variables[name]
 		switch spec.Type {
 		case "", "string", "number", "boolean", "list", "object":
 		default:
-			return nil, failAt(1, "variable %s: type %s is none of string, number, boolean, list, object", show(name), show(spec.Type))
+			return nil, failAt(keyLine(data, "variables", name, "type"), "variable %s: type %s is none of string, number, boolean, list, object", show(name), show(spec.Type))
 		}
 	}
 	return doc, nil

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -73,12 +74,64 @@ func yamlError(data []byte, err error) error {
 		name, _, _ = strings.Cut(name, "'")
 		line = 1 + bytes.Count(data[:max(0, bytes.Index(data, []byte("*"+name)))], []byte("\n"))
 	}
+	if text, ok := badTime(err); ok {
+		line, reason = valueLine(data, text), show(text)+" is no time: 2026-01-31 or 2026-01-31T12:00:00Z is expected"
+	}
 	reason = goType.ReplaceAllString(reason, "")
 	return failAt(line, "%s", "not valid YAML for this file: "+reason)
 }
 
 // goType is the name of our own type at the end of the decoder's messages.
 var goType = regexp.MustCompile(` (in type|into) registry\.\w+$`)
+
+// badTime is the text of a value that should have been a time.
+func badTime(err error) (string, bool) {
+	var bad *time.ParseError
+	if errors.As(err, &bad) {
+		return bad.Value, true
+	}
+	return "", false
+}
+
+// keyLine is the line of a value under these keys, for errors that are found
+// after decoding; 1 when it is not there.
+func keyLine(data []byte, keys ...string) int {
+	var doc yaml.Node
+	if yaml.Unmarshal(data, &doc) != nil || len(doc.Content) == 0 {
+		return 1
+	}
+	node := doc.Content[0]
+	for _, key := range keys {
+		var value *yaml.Node
+		for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == key {
+				value = node.Content[i+1]
+			}
+		}
+		if value == nil {
+			break
+		}
+		node = value
+	}
+	return max(1, node.Line)
+}
+
+// valueLine is the line of the first scalar with this text; 1 when there is none.
+func valueLine(data []byte, text string) int {
+	var doc yaml.Node
+	if yaml.Unmarshal(data, &doc) != nil {
+		return 1
+	}
+	nodes := []*yaml.Node{&doc}
+	for len(nodes) > 0 {
+		node := nodes[0]
+		if node.Kind == yaml.ScalarNode && node.Value == text {
+			return node.Line
+		}
+		nodes = append(node.Content[:len(node.Content):len(node.Content)], nodes[1:]...)
+	}
+	return 1
+}
 
 // countsFromZero tells the parser's errors, whose lines the library counts from
 // zero, from the scanner's, which it counts from one.
