@@ -61,7 +61,7 @@ func (a *app) checked(s *registry.Snapshot, problems []registry.Problem, refused
 		}{a.Registry, len(s.Prompts()), versions, len(s.Partials()), len(s.Tools()), refused, list})
 	}
 	t := &report.Table{
-		Title: fmt.Sprintf("%d prompts with %d versions, %d partials, %d tools: %d problems, %d refused",
+		Title: fmt.Sprintf("prompts %d, versions %d, partials %d, tools %d; problems %d, refused %d",
 			len(s.Prompts()), versions, len(s.Partials()), len(s.Tools()), len(problems), refused),
 		Columns: []report.Column{{Name: "level"}, {Name: "file"}, {Name: "line", Align: report.Right}, {Name: "problem"}},
 	}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -46,26 +47,23 @@ type variableInfo struct {
 }
 
 func newPromptShowCommand(a *app) *cobra.Command {
-	var at string
-	var vars []string
+	f := &showFlags{}
 	cmd := &cobra.Command{
 		Use:   "show NAME [VERSION]",
 		Short: "One version: its text, parameters, partials, variables and where it is live",
 		Long: `Prints a version as it stands in the registry; the latest one when none is named.
+With --environment it is the version that is live there; where several share the
+traffic, --key says whose (a session, a user): a key always gets the same version.
 With --var the messages are rendered: every variable needs a value or a default.`,
 		Example: `  spanloop prompt show support-agent
-  spanloop prompt show support-agent v3.1 --var customer_name='Ada Park' --var today=2026-11-25`,
+  spanloop prompt show support-agent v3.1 --var customer_name='Ada Park' --var today=2026-11-25
+  spanloop prompt show support-agent -e production --key session-4711`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			version := ""
 			if len(args) > 1 {
-				version = args[1]
+				f.version = args[1]
 			}
-			moment, err := a.at(at)
-			if err != nil {
-				return err
-			}
-			shown, err := a.showPrompt(args[0], version, vars, moment)
+			shown, err := a.showPrompt(args[0], f)
 			if err != nil {
 				return err
 			}
@@ -76,12 +74,25 @@ With --var the messages are rendered: every variable needs a value or a default.
 		},
 		ValidArgsFunction: a.completePrompts(2),
 	}
-	cmd.Flags().StringVar(&at, "at", "", "where the version was live at this `time`, instead of now")
-	cmd.Flags().StringArrayVar(&vars, "var", nil, "render with a variable's value: `name=value`")
+	flags := cmd.Flags()
+	flags.StringVar(&f.at, "at", "", "what was live at this `time`, instead of now")
+	flags.StringVarP(&f.environment, "environment", "e", "", "the version that this `environment` serves")
+	flags.StringVar(&f.key, "key", "", "whose version, where several share the environment: a session, a user")
+	flags.StringArrayVar(&f.vars, "var", nil, "render with a variable's value: `name=value`")
 	return cmd
 }
 
-func (a *app) showPrompt(name, version string, vars []string, at time.Time) (*promptVersion, error) {
+// showFlags say which version is shown, and how.
+type showFlags struct {
+	version, environment, key, at string
+	vars                          []string
+}
+
+func (a *app) showPrompt(name string, f *showFlags) (*promptVersion, error) {
+	at, err := a.at(f.at)
+	if err != nil {
+		return nil, err
+	}
 	snapshot, err := a.loadRegistry()
 	if err != nil {
 		return nil, err
@@ -89,6 +100,12 @@ func (a *app) showPrompt(name, version string, vars []string, at time.Time) (*pr
 	p, err := findPrompt(snapshot, name)
 	if err != nil {
 		return nil, err
+	}
+	version := f.version
+	if f.environment != "" {
+		if version, err = f.live(snapshot, p, at); err != nil {
+			return nil, usage(err)
+		}
 	}
 	v, err := findVersion(p, version)
 	if err != nil {
@@ -116,10 +133,25 @@ func (a *app) showPrompt(name, version string, vars []string, at time.Time) (*pr
 			out.Live = append(out.Live, r)
 		}
 	}
-	if len(vars) > 0 {
-		return out, out.render(v, vars)
+	if len(f.vars) > 0 {
+		return out, out.render(v, f.vars)
 	}
 	return out, nil
+}
+
+// live is the version that an environment serves to the key.
+func (f *showFlags) live(s *registry.Snapshot, p *registry.Prompt, at time.Time) (string, error) {
+	if f.version != "" {
+		return "", errors.New("a version or --environment: not both")
+	}
+	r, ok := s.LiveAt(p.Name, f.environment, at)
+	if !ok {
+		return "", fmt.Errorf("prompt %q serves nothing in %q%s", p.Name, f.environment, suggest(f.environment, s.Environments(p.Name)))
+	}
+	if len(r.Targets) > 1 && f.key == "" {
+		return "", fmt.Errorf("%q serves %s: name the version, or whose it is with --key", r.Environment, newReleaseInfo(r))
+	}
+	return r.Assign(p.Name, f.key).Version, nil
 }
 
 // render replaces the templates by what they give.

@@ -152,6 +152,30 @@ func TestPromptShowRendered(t *testing.T) {
 	assert.Contains(t, got.err, "customer_name")
 }
 
+func TestPromptShowLive(t *testing.T) {
+	d := exampleDesk(t)
+	var shown promptVersion
+	d.json(exitDone, "spanloop.prompt.show/1", &shown, "prompt", "show", agent, "-e", "staging")
+	assert.Equal(t, "v3.1", shown.Version)
+	d.json(exitDone, "spanloop.prompt.show/1", &shown, "prompt", "show", agent, "-e", "prod", "--at", "2026-07-01")
+	assert.Equal(t, "v3.0", shown.Version)
+	count := map[string]int{}
+	for i := range 60 {
+		d.json(exitDone, "spanloop.prompt.show/1", &shown, "prompt", "show", agent, "-e", "production", "--key", fmt.Sprint(i))
+		count[shown.Version]++
+	}
+	assert.Greater(t, count["v3.1"], 40)
+	assert.Positive(t, count["v3.2"])
+	assert.Len(t, count, 2)
+	for want, args := range map[string][]string{
+		"v3.1 90 %, v3.2 10 %": {"-e", "production"}, "not both": {"v3.1", "-e", "production"}, "production, staging": {"-e", "nowhere"},
+	} {
+		got := d.run(append([]string{"prompt", "show", agent}, args...)...)
+		assert.Equal(t, exitUsage, got.code)
+		assert.Contains(t, got.err, want)
+	}
+}
+
 func TestPromptRelease(t *testing.T) {
 	d := exampleDesk(t)
 	var released struct {
