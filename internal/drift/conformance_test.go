@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,11 +21,13 @@ import (
 
 	"github.com/spanloop/spanloop/internal/query"
 	"github.com/spanloop/spanloop/internal/sharedtest"
+	"github.com/spanloop/spanloop/internal/stats"
 	"github.com/spanloop/spanloop/internal/traffic"
 )
 
 // driftRow is one recorded call of the shared material.
 type driftRow struct {
+	Dataset       string                  `json:"dataset"`
 	Task          string                  `json:"task"`
 	PromptID      string                  `json:"prompt_id"`
 	Period        string                  `json:"period"`
@@ -241,6 +244,131 @@ func halves(t *testing.T, sets []set, most int) {
 	t.Log(why)
 	require.LessOrEqual(t, alarms[0], halvesDraws/20)
 	require.LessOrEqual(t, alarms[1], halvesDraws/20)
+}
+
+// truth is what the paired full-sample analysis of the material says of two
+// periods.
+type truth struct {
+	Dataset, Task, Model string
+	Ref, Cur             map[string]string
+	Kind                 string
+	Changed              []string
+	Flips                int `json:"score_flips_on_identical_output"`
+}
+
+// TestConformanceSubtle prints, for information, what is found of subtler
+// changes: model snapshots (AlpacaEval) and re-runs of tool-calling models under
+// other tool definitions, temperatures and scorers (BFCL).
+func TestConformanceSubtle(t *testing.T) {
+	folder := filepath.Join(sharedtest.Dir(t), "driftdata")
+	content, err := os.ReadFile(filepath.Join(folder, "truth.json"))
+	require.NoError(t, err)
+	var truths []truth
+	require.NoError(t, json.Unmarshal(content, &truths))
+	calls := subtleCalls(t, folder)
+	random := seeded(4)
+	type tally struct{ changed, found, same, alarms, named, wrong, flipped, evaluators int }
+	tallies := map[string]*tally{}
+	for _, w := range truths {
+		if w.Dataset == "llmdrift" || w.Cur["prompt_version"] != "" {
+			continue
+		}
+		before, after := pick(calls, w.Dataset, w.Task, w.Model, w.Ref), pick(calls, w.Dataset, w.Task, w.Model, w.Cur)
+		require.NotEmpty(t, before)
+		require.NotEmpty(t, after)
+		r := analysed(inTime(sample(random, before, len(before)), sample(random, after, len(after))), oneDayEach(0.05))
+		kind, _, _ := strings.Cut(w.Kind, " (")
+		c := tallies[w.Dataset+" "+kind]
+		if c == nil {
+			c = &tally{}
+			tallies[w.Dataset+" "+kind] = c
+		}
+		switch {
+		case len(w.Changed) > 0:
+			c.changed++
+			c.found += count(r.Verdict == Drift)
+		default:
+			c.same++
+			c.alarms += count(r.Verdict == Drift)
+			for _, change := range r.Changes {
+				t.Logf("%s %s %s: %v", w.Task, w.Model, w.Kind, movedNames(change.Channels))
+			}
+		}
+		for _, change := range r.Changes {
+			c.named += count(slices.ContainsFunc(change.Cause.Dimensions, func(d CauseDimension) bool {
+				return strings.HasPrefix(w.Kind, d.Name) || strings.HasPrefix(w.Kind, "params") && d.Name == "parameters" || strings.Contains(w.Kind, "model") && d.Name == "responding model"
+			}))
+			c.wrong += count(change.Cause.Kind == CauseRecorded && strings.HasPrefix(w.Kind, "tool-set"))
+		}
+		c.flipped += count(w.Flips > 0 && strings.HasPrefix(w.Kind, "evaluator"))
+		c.evaluators += count(len(r.Evaluators) > 0 && strings.HasPrefix(w.Kind, "evaluator"))
+	}
+	for _, kind := range sortedKeys(tallies) {
+		c := tallies[kind]
+		fmt.Printf("drift: %s: found %d/%d that changed, cause named %d, alarms %d/%d where the paired analysis proves no change; evaluator change reported %d/%d\n",
+			kind, c.found, c.changed, c.named, c.alarms, c.same, c.evaluators, c.flipped)
+		require.Equal(t, c.flipped, c.evaluators, kind)
+		require.Zero(t, c.wrong, kind)
+	}
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// subtle is a call with what the truth names it by.
+type subtle struct {
+	row  driftRow
+	call traffic.Call
+}
+
+func subtleCalls(t *testing.T, folder string) []subtle {
+	t.Helper()
+	dir := t.TempDir()
+	var rows []driftRow
+	var calls []recorded
+	for _, name := range []string{"alpaca_eval/gpt35.jsonl", "alpaca_eval/claude.jsonl", "bfcl/bfcl.jsonl"} {
+		for i, row := range readRows(t, filepath.Join(folder, name)) {
+			c := row.recorded(i)
+			c.id = fmt.Sprint(name, i)
+			c.session, c.prompt, c.version = c.id, "subtle", "v"
+			// That of a benchmark run is of the network of that day.
+			c.latency = 0
+			rows, calls = append(rows, row), append(calls, c)
+		}
+	}
+	writeCalls(t, dir, calls)
+	index := map[uint64]int{}
+	for i, c := range calls {
+		index[stats.HashText(c.session)] = i
+	}
+	var list []subtle
+	for _, call := range loadCalls(t, openDataset(t, dir), "subtle", "v") {
+		list = append(list, subtle{rows[index[call.Cluster]], call})
+	}
+	require.Len(t, list, len(rows))
+	return list
+}
+
+func pick(calls []subtle, set, task, model string, where map[string]string) []traffic.Call {
+	var picked []traffic.Call
+	for _, c := range calls {
+		r := &c.row
+		if r.Dataset != set || r.Model != model || task != "all" && r.Task != task {
+			continue
+		}
+		if where["period"] != "" && r.Period != where["period"] || where["response_model"] != "" && r.ResponseModel != where["response_model"] {
+			continue
+		}
+		if set == "alpaca_eval" && r.PromptVersion != "base" {
+			continue
+		}
+		picked = append(picked, c.call)
+	}
+	return picked
 }
 
 // away is how many units the first change is from the true one.

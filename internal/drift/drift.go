@@ -168,7 +168,9 @@ func (a *analysis) windows() {
 	moved := movedNames(a.report.Behaviour.Channels)
 	if len(moved) > 0 {
 		a.line.residualise(pair.excluded, moved)
-		a.dated(a.line.segment(a.options.Alpha), pair)
+		found, _ := a.line.segment(a.options.Alpha)
+		a.line.settle(found, pair.excluded, a.options.Alpha)
+		a.dated(found, pair)
 	}
 	a.conclude()
 }
@@ -184,8 +186,14 @@ func (a *analysis) automatic() {
 	}
 	evaluators := evaluatorChanges(a.line.halves().frame)
 	a.line.residualise(evaluators, nil)
-	found := a.line.segment(a.options.Alpha)
+	found, tooFew := a.line.segment(a.options.Alpha)
+	if tooFew != nil {
+		a.report.describeWindows(a.line.halves().frame)
+		a.report.stop(NotEnoughData, fmt.Sprintf("something may have changed at %s, but fewer than %d sessions or traces lie on a side of it", stamp(a.line.start(tooFew.index)), minClusters))
+		return
+	}
 	pair := a.line.halves()
+	a.line.settle(found, evaluators, a.options.Alpha)
 	if len(found) > 0 {
 		first, last := a.line.start(found[0].index), a.line.start(found[len(found)-1].index)
 		pair = a.line.pair(func(start time.Time) int {
@@ -231,15 +239,8 @@ func (a *analysis) compare(p *pair) bool {
 // dated tests each change between its neighbours and names its cause.
 func (a *analysis) dated(found []located, whole *pair) {
 	r := a.report
-	for i, l := range found {
-		from, until := 0, len(a.line.frame.Units)
-		if i > 0 {
-			from = found[i-1].index
-		}
-		if i+1 < len(found) {
-			until = found[i+1].index
-		}
-		c := a.line.change(l, from, until, whole.excluded, a.options.Alpha)
+	for i := range found {
+		c := a.line.change(found, i, whole.excluded, a.options.Alpha)
 		if len(c.Channels) > 0 {
 			r.Changes = append(r.Changes, c)
 		}

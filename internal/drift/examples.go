@@ -16,15 +16,16 @@ import (
 // examplesPerSide is how many calls stand for each side of a change.
 const examplesPerSide = 3
 
-// gauge is how far a call lies on the later side of one channel.
+// gauge is how far a call lies on its side of one channel.
 type gauge struct {
-	c          *channel
-	middle, sd float64
-	sign       float64
+	c     *channel
+	means [2]float64
+	sd    float64
 }
 
-// examples lists, for each side of a change, the calls that are most typical of
-// it and least of the other, on the channels that moved.
+// examples lists, for each side of a change, the calls nearest to the change of
+// those that are typical of it on the channels that moved: as far on its side
+// as its mean, or further.
 func examples(f *traffic.Frame, moved []Channel) []Example {
 	gauges := newGauges(f, moved)
 	list := []Example{}
@@ -40,17 +41,19 @@ func examples(f *traffic.Frame, moved []Channel) []Example {
 			}
 			order = append(order, i)
 			for _, x := range gauges {
-				typical[i] += x.of(&f.Calls[i]) * float64(2*g-1)
+				typical[i] += x.of(&f.Calls[i], g)
 			}
 		}
 		slices.SortStableFunc(order, func(a, b int) int {
 			switch {
-			case typical[a] > typical[b]:
+			case typical[a] > typical[b]+1e-9:
 				return -1
-			case typical[a] < typical[b]:
+			case typical[a] < typical[b]-1e-9:
 				return 1
+			case g == 0:
+				return b - a
 			}
-			return 0
+			return a - b
 		})
 		traces := map[string]bool{}
 		for _, i := range order {
@@ -88,18 +91,26 @@ func newGauges(f *traffic.Frame, moved []Channel) []gauge {
 		if n == 0 || k == 0 || variance == 0 || before == after {
 			continue
 		}
-		gauges = append(gauges, gauge{&all[i], (before + after) / 2, math.Sqrt(variance), math.Copysign(1, after-before)})
+		gauges = append(gauges, gauge{&all[i], [2]float64{before, after}, math.Sqrt(variance)})
 	}
 	return gauges
 }
 
-// of is bounded, so that an outlier is not taken for typical.
-func (g *gauge) of(c *traffic.Call) float64 {
+// of is how far a call of one side lies from the other side's mean, in standard
+// deviations and at most as far as its own side's mean, or a deviation for
+// outcomes that are rare on both sides.
+func (g *gauge) of(c *traffic.Call, side int) float64 {
 	v, _ := g.c.Value(c)
 	if !stats.Finite(v) {
 		return 0
 	}
-	return g.sign * max(-1.5, min(1.5, (v-g.middle)/g.sd))
+	apart := (g.means[side] - g.means[1-side]) / g.sd
+	far := (v - g.means[1-side]) / g.sd * math.Copysign(1, apart)
+	limit := math.Abs(apart)
+	if g.c.Kind == traffic.KindBinary {
+		limit = max(limit, 1)
+	}
+	return min(far, limit)
 }
 
 // whatOf describes a call by its tools and the first channels.

@@ -56,13 +56,50 @@ const hiddenName = "hidden_input_tokens"
 
 // hiddenContext is the number of input tokens beyond what the visible input
 // explains: a step in it means another tokenizer, or text around the input that
-// the span does not show. The share of a token in a byte of instructions,
-// history and tool definitions is fitted by ridge regression over all calls.
+// the span does not show. Where equal inputs recur it is exact; else the tokens
+// in a byte of instructions, history and tool definitions are fitted by ridge
+// regression over all calls.
 func hiddenContext(f *traffic.Frame) channel {
 	fit := fitTokens(f)
-	margin := max(5, 0.02*fit.mean)
-	c := number(hiddenName, "tokens", traffic.KindMean, margin, fit.residual)
-	return c
+	expected, recurring := recurringTokens(f)
+	value := fit.residual
+	if recurring >= len(f.Calls)/2 || !fit.usable && recurring >= 2*minChannel {
+		value = func(c *traffic.Call) float64 {
+			if e, ok := expected[inputOf(c)]; ok {
+				return c.InputTokens - e
+			}
+			return math.NaN()
+		}
+	}
+	return number(hiddenName, "tokens", traffic.KindMean, max(5, 0.02*fit.mean), value)
+}
+
+// input is all that a request's tokens may depend on.
+type input struct {
+	hash    uint64
+	toolset string
+}
+
+func inputOf(c *traffic.Call) input { return input{c.InputHash, c.Identity.ToolsetHash} }
+
+// recurringTokens are the mean input tokens of each input that recurs, and the
+// number of calls with one.
+func recurringTokens(f *traffic.Frame) (expected map[input]float64, calls int) {
+	sums, counts := map[input]float64{}, map[input]int{}
+	for i := range f.Calls {
+		if c := &f.Calls[i]; c.InputHash != 0 && !math.IsNaN(c.InputTokens) {
+			sums[inputOf(c)] += c.InputTokens
+			counts[inputOf(c)]++
+		}
+	}
+	expected = map[input]float64{}
+	for in, n := range counts {
+		if n > 1 {
+			expected[in] = sums[in] / float64(n)
+			calls += n
+		}
+	}
+	return expected, calls
 }
 
 // tokenFit predicts input tokens.

@@ -87,7 +87,7 @@ func (r *Report) marks(s *Series) []report.Mark {
 	var marks []report.Mark
 	for n, c := range r.Changes {
 		for _, channel := range c.Channels {
-			if c.Dated && channel.Name == s.Name {
+			if c.DatedBy != "" && channel.Name == s.Name {
 				marks = append(marks, report.Mark{X: s.place(c.At), Text: fmt.Sprintf("change %d", n+1)})
 			}
 		}

@@ -140,6 +140,8 @@ type Channel struct {
 
 	// strength orders channels: the effect in margins.
 	strength float64
+	// least says that no relabeling came close: P is as small as it can be.
+	least bool
 }
 
 // Side is one side of a channel.
@@ -171,14 +173,16 @@ type EvaluatorChange struct {
 
 // Change is one dated change.
 type Change struct {
-	// At is the start of the first session or trace after the change; with
-	// 90% confidence it lies between From and Until. All are zero when the
-	// change could not be dated.
+	// At is the start of the first session or trace after the change. By
+	// behaviour alone it lies between From and Until with 90% confidence. All
+	// are zero when the change could not be dated.
 	At    time.Time `json:"at"`
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
-	// Dated is false when the windows differ but no one time explains it.
-	Dated bool `json:"dated"`
+	// DatedBy is behaviour (the scan), cause (the moment within the interval
+	// at which the recorded dimension that explains it switched) or empty (the
+	// windows differ, but no one moment explains it).
+	DatedBy string `json:"dated_by"`
 	// P is the p-value of the scan between the neighbouring changes.
 	P traffic.Number `json:"p"`
 	// Channels moved from before to after, the strongest first.
@@ -186,6 +190,12 @@ type Change struct {
 	Cause    Cause     `json:"cause"`
 	Examples []Example `json:"examples"`
 }
+
+// What dates a change.
+const (
+	ByBehaviour = "behaviour"
+	ByCause     = "cause"
+)
 
 // Kinds of causes.
 const (

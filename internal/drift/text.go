@@ -98,10 +98,13 @@ func (t *text) change(n int, c *Change) {
 
 // title dates a change.
 func (c *Change) title(n int) string {
-	if !c.Dated {
-		return fmt.Sprintf("Change %d: between the two windows; no one moment explains it", n)
+	switch c.DatedBy {
+	case ByBehaviour:
+		return fmt.Sprintf("Change %d: %s (90%%: %s to %s)", n, stamp(c.At), stamp(c.From), stamp(c.Until))
+	case ByCause:
+		return fmt.Sprintf("Change %d: %s (when its cause switched; by behaviour alone, 90%%: %s to %s)", n, stamp(c.At), stamp(c.From), stamp(c.Until))
 	}
-	return fmt.Sprintf("Change %d: %s (90%%: %s to %s)", n, stamp(c.At), stamp(c.From), stamp(c.Until))
+	return fmt.Sprintf("Change %d: between the two windows; no one moment explains it", n)
 }
 
 func (c *Cause) style() report.Style {
@@ -207,7 +210,7 @@ func channelTable(title string, channels []Channel) *report.Table {
 		}
 		t.Rows = append(t.Rows, []report.Cell{
 			report.Text(c.Name), report.Text(c.side(c.Before, 0)), report.Text(c.side(c.After, 1)), report.Text(c.Kind.Change(float64(c.Effect))),
-			report.Text(c.Kind.Interval(float64(c.Low), float64(c.High))), report.Text(pText(float64(c.PAdjusted))), report.Text(c.wander()),
+			report.Text(c.Kind.Interval(float64(c.Low), float64(c.High))), report.Text(c.pText()), report.Text(c.wander()),
 			{Text: verdict, Style: c.Verdict.style()},
 		})
 	}
@@ -233,14 +236,20 @@ func (c *Channel) wander() string {
 	return fmt.Sprintf("x%.1f", float64(c.Wander))
 }
 
-func pText(p float64) string {
+func (c *Channel) pText() string {
+	p := float64(c.PAdjusted)
 	switch {
 	case math.IsNaN(p):
 		return traffic.NoNumber
 	case p < 0.0005:
 		return "<.001"
 	}
-	return strings.TrimPrefix(fmt.Sprintf("%.3f", p), "0")
+	text := strings.TrimPrefix(fmt.Sprintf("%.3f", p), "0")
+	if c.least {
+		// As small as the number of relabelings lets it be.
+		return "<" + text
+	}
+	return text
 }
 
 func exampleTable(examples []Example) *report.Table {
@@ -266,7 +275,7 @@ func (r *Report) WriteCSV(w io.Writer, o report.Options) error {
 	add("behaviour", 0, "", "", r.Behaviour.Channels)
 	for n, c := range r.Changes {
 		at := ""
-		if c.Dated {
+		if c.DatedBy != "" {
 			at = c.At.UTC().Format("2006-01-02T15:04:05Z")
 		}
 		add("change", n+1, at, c.Cause.Text, c.Channels)

@@ -156,6 +156,8 @@ type located struct {
 	index, low, high int
 	p                float64
 	depth            int
+	// by says what dates it.
+	by string
 }
 
 const (
@@ -168,13 +170,45 @@ const (
 // segment finds changes by binary segmentation (Vostrikova 1981): the whole
 // series at alpha, its parts at half of it, theirs at a quarter. Each change is
 // then placed again between its neighbours, and dropped when it is no longer
-// there.
-func (t *timeline) segment(alpha float64) []located {
-	found := t.divide(0, len(t.frame.Units), alpha, 0)
+// there, or when there is too little on a side of it to test.
+func (t *timeline) segment(alpha float64) (found []located, tooFew *located) {
+	found = t.divide(0, len(t.frame.Units), alpha, 0)
 	for range 2 {
 		found = t.refine(found, alpha)
 	}
-	return found
+	for len(found) > 0 {
+		i, short := t.shortest(found)
+		if !short {
+			return found, nil
+		}
+		tooFew = &found[i]
+		found = slices.Concat(found[:i], found[i+1:])
+	}
+	return nil, tooFew
+}
+
+// shortest is the change to give up when a part between changes is too short:
+// of the two around the shortest part the one that was found later.
+func (t *timeline) shortest(found []located) (at int, short bool) {
+	length := minClusters
+	for i := 0; i <= len(found); i++ {
+		from, until := 0, len(t.frame.Units)
+		if i > 0 {
+			from = found[i-1].index
+		}
+		if i < len(found) {
+			until = found[i].index
+		}
+		if until-from >= length {
+			continue
+		}
+		length, short = until-from, true
+		at = min(i, len(found)-1)
+		if i > 0 && i < len(found) && found[i-1].depth > found[i].depth {
+			at = i - 1
+		}
+	}
+	return at, short
 }
 
 func (t *timeline) divide(from, until int, alpha float64, depth int) []located {
@@ -203,7 +237,7 @@ func (t *timeline) scan(from, until int, alpha float64) (located, bool) {
 	if c.P > alpha {
 		return located{}, false
 	}
-	return located{index: from + c.Index, low: from + c.Low, high: from + c.High, p: c.P}, true
+	return located{index: from + c.Index, low: from + c.Low, high: from + c.High, p: c.P, by: ByBehaviour}, true
 }
 
 func (t *timeline) refine(found []located, alpha float64) []located {
@@ -231,35 +265,69 @@ func (t *timeline) refine(found []located, alpha float64) []located {
 // undated is the change between two windows that no one time explains.
 func (t *timeline) undated(p *pair, channels []Channel) Change {
 	c := Change{P: traffic.Number(math.NaN()), Examples: []Example{}}
-	for _, channel := range channels {
-		if channel.Verdict == Moved {
-			c.Channels = append(c.Channels, channel)
-		}
-	}
+	c.Channels = movedOf(channels)
 	c.Cause = explain(p.frame, c.Channels)
 	c.Examples = examples(p.frame, c.Channels)
 	return c
 }
 
-// change compares the units before a change with those after it, between the
-// neighbouring changes.
-func (t *timeline) change(l located, from, until int, excluded []EvaluatorChange, alpha float64) Change {
+// around are the units before and after a change, up to its neighbours.
+func (t *timeline) around(found []located, i int) *pair {
+	from, until := 0, len(t.frame.Units)
+	if i > 0 {
+		from = found[i-1].index
+	}
+	if i+1 < len(found) {
+		until = found[i+1].index
+	}
 	p := t.split(from, until, func(unit int) int {
-		if unit < l.index {
+		if unit < found[i].index {
 			return 0
 		}
 		return 1
 	})
 	p.frame.Stratify(false)
-	c := Change{At: t.start(l.index), From: t.start(max(from, l.low-1)), Until: t.start(l.high), Dated: true, P: traffic.Number(l.p), Examples: []Example{}}
-	for _, channel := range testGroup(p.frame, behaviourChannels(p.frame, excluded), alpha, true).Channels {
-		if channel.Verdict == Moved {
-			c.Channels = append(c.Channels, channel)
-		}
-	}
+	return p
+}
+
+// change compares what lies around a change and names its cause.
+func (t *timeline) change(found []located, i int, excluded []EvaluatorChange, alpha float64) Change {
+	p, l := t.around(found, i), found[i]
+	c := Change{At: t.start(l.index), From: t.start(max(0, l.low-1)), Until: t.start(l.high), DatedBy: l.by, P: traffic.Number(l.p), Examples: []Example{}}
+	c.Channels = movedOf(testGroup(p.frame, behaviourChannels(p.frame, excluded), alpha, true).Channels)
 	c.Cause = explain(p.frame, c.Channels)
 	c.Examples = examples(p.frame, c.Channels)
 	return c
+}
+
+// leastSwitch is the share of the traffic that must have the old value before,
+// or the new one after, the moment at which a dimension switched.
+const leastSwitch = 0.9
+
+// settle moves each change to the moment at which the recorded dimension that
+// explains it switched, where that lies within the change's interval.
+func (t *timeline) settle(found []located, excluded []EvaluatorChange, alpha float64) {
+	for i := range found {
+		c := t.change(found, i, excluded, alpha)
+		if c.Cause.Kind != CauseRecorded {
+			continue
+		}
+		l := found[i]
+		l.index, _ = slices.BinarySearchFunc(t.frame.Units, c.Cause.Dimensions[0].FirstSeen, func(u traffic.Unit, at time.Time) int { return u.Start.Compare(at) })
+		if l.index < found[i].low-1 || l.index > found[i].high || i > 0 && l.index-found[i-1].index < minClusters ||
+			i+1 < len(found) && found[i+1].index-l.index < minClusters {
+			continue
+		}
+		l.by = ByCause
+		before := found[i]
+		found[i] = l
+		p := t.around(found, i)
+		for _, d := range dimensions(p.frame) {
+			if d.name == c.Cause.Dimensions[0].Name && shareDifference(p.frame, d.ofUnits(p.frame)) < leastSwitch {
+				found[i] = before
+			}
+		}
+	}
 }
 
 // blocks is the number of points of a series in the report.

@@ -61,12 +61,14 @@ func testGroup(f *traffic.Frame, channels []channel, alpha float64, stratified b
 	if stratified {
 		stream = 12
 	}
-	p := stats.Permutation(a, statistics, draws(len(tests), alpha), stats.Random(f.Seed, stream))
+	count := draws(len(tests), alpha)
+	p := stats.Permutation(a, statistics, count, stats.Random(f.Seed, stream))
 	for i, t := range tests {
 		p[i] = t.wandering(p[i], f)
 	}
 	for i, adjusted := range stats.Holm(p) {
 		tests[i].decide(p[i], adjusted, alpha)
+		tests[i].result.least = p[i] <= 1/float64(count+1)
 		group.Drifted = group.Drifted || tests[i].result.Verdict == Moved
 		group.Channels = append(group.Channels, tests[i].result)
 	}
