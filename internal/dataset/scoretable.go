@@ -5,7 +5,6 @@ package dataset
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -42,8 +41,8 @@ func scoreOfGiven(given genai.GivenScore, traceID pcommon.TraceID, spanID pcommo
 
 // scoreTable writes rows of the scores table.
 type scoreTable struct {
-	enc    *parquetfile.Writer
-	leaves map[string]*parquetfile.Column
+	enc *parquetfile.Writer
+	c   scoreLeaves
 }
 
 func newScoreTable(codec string) (*scoreTable, error) {
@@ -51,46 +50,52 @@ func newScoreTable(codec string) (*scoreTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scoreTable{enc: enc, leaves: enc.Columns()}, nil
+	t := &scoreTable{enc: enc}
+	bind(enc, &t.c)
+	return t, nil
 }
 
 func (t *scoreTable) write(r *scoreRow) error {
-	clean := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
-	optional := func(path, s string) { t.leaves[path].Optional(clean(s)) }
+	toValid, clean := clean, clean
+	if r.event != notInSpan {
+		// Its texts were found valid when it was read.
+		clean = func(s string) string { return s }
+	}
+	optional := func(c *parquetfile.Column, s string) { c.Optional(clean(s)) }
 	s := &r.score
-	t.leaves["prompt_name"].Text(clean(r.part.name))
-	t.leaves["prompt_version"].Text(clean(r.part.version))
-	t.leaves["date"].Int(r.part.day)
-	t.leaves["trace_id"].Text(r.traceID)
-	t.leaves["span_id"].Text(r.spanID)
+	t.c.PromptName.Text(toValid(r.part.name))
+	t.c.PromptVersion.Text(toValid(r.part.version))
+	t.c.Date.Int(r.part.day)
+	t.c.TraceID.Text(r.traceID)
+	t.c.SpanID.Text(r.spanID)
 	if s.EvaluationID == evaluationIDOf(r) {
-		t.leaves["evaluation_id"].Null()
+		t.c.EvaluationID.Null()
 	} else {
-		t.leaves["evaluation_id"].Text(clean(s.EvaluationID))
+		t.c.EvaluationID.Text(clean(s.EvaluationID))
 	}
-	t.leaves["name"].Text(clean(s.Name))
+	t.c.Name.Text(clean(s.Name))
 	if s.Value.Set {
-		t.leaves["value"].Double(s.Value.Value)
+		t.c.Value.Double(s.Value.Value)
 	} else {
-		t.leaves["value"].Null()
+		t.c.Value.Null()
 	}
-	optional("label", s.Label)
-	optional("explanation", s.Explanation)
-	optional("evaluator_version", s.EvaluatorVersion)
-	optional("kind", s.Kind)
-	optional("range", s.Range)
-	optional("direction", s.Direction)
-	optional("sampling_rule", s.SamplingRule)
-	t.leaves["sampling_probability"].Double(s.Probability)
-	t.leaves["time"].Long(r.at / 1000)
-	t.leaves["time_unix_nano"].Long(r.at)
+	optional(t.c.Label, s.Label)
+	optional(t.c.Explanation, s.Explanation)
+	optional(t.c.EvaluatorVersion, s.EvaluatorVersion)
+	optional(t.c.Kind, s.Kind)
+	optional(t.c.Range, s.Range)
+	optional(t.c.Direction, s.Direction)
+	optional(t.c.SamplingRule, s.SamplingRule)
+	t.c.SamplingProbability.Double(s.Probability)
+	t.c.Time.Long(r.at / 1000)
+	t.c.TimeUnixNano.Long(r.at)
 	if r.event == notInSpan {
-		t.leaves["event"].Null()
+		t.c.Event.Null()
 	} else {
-		t.leaves["event"].Int(r.event)
+		t.c.Event.Int(r.event)
 	}
-	optional("error_type", s.ErrorType)
-	optional("response_id", r.responseID)
+	optional(t.c.ErrorType, s.ErrorType)
+	optional(t.c.ResponseID, r.responseID)
 	if err := t.enc.EndRow(len(s.Explanation) + 160); err != nil {
 		return fmt.Errorf("score %s: %w", s.Name, err)
 	}

@@ -18,9 +18,12 @@ import (
 
 // spanTable writes rows of the spans table.
 type spanTable struct {
-	enc    *parquetfile.Writer
-	leaves map[string]*parquetfile.Column
-	types  []byte
+	enc   *parquetfile.Writer
+	c     spanLeaves
+	types []byte
+	// scratch is what JSON is built in; the columns' texts are strings of their
+	// own.
+	scratch []byte
 	// dirty is set while a row is written that holds invalid UTF-8, which
 	// Parquet strings must not.
 	dirty bool
@@ -31,7 +34,9 @@ func newSpanTable(codec string) (*spanTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spanTable{enc: enc, leaves: enc.Columns()}, nil
+	t := &spanTable{enc: enc}
+	bind(enc, &t.c)
+	return t, nil
 }
 
 func (t *spanTable) clean(s string) string {
@@ -41,8 +46,8 @@ func (t *spanTable) clean(s string) string {
 	return s
 }
 
-func (t *spanTable) text(path, s string)     { t.leaves[path].Text(t.clean(s)) }
-func (t *spanTable) optional(path, s string) { t.leaves[path].Optional(t.clean(s)) }
+func (t *spanTable) text(c *parquetfile.Column, s string)     { c.Text(t.clean(s)) }
+func (t *spanTable) optional(c *parquetfile.Column, s string) { c.Optional(t.clean(s)) }
 
 // write adds one span.
 func (t *spanTable) write(r *spanRow) error {
@@ -53,7 +58,7 @@ func (t *spanTable) write(r *spanRow) error {
 	t.writeIdentity(r)
 	size := t.writeContent(r)
 	size += t.writeRest(r)
-	otlp := t.leaves["otlp"]
+	otlp := t.c.Otlp
 	if faithful {
 		otlp.Null()
 	} else {
@@ -70,28 +75,28 @@ func (t *spanTable) write(r *spanRow) error {
 func (t *spanTable) writePlace(r *spanRow) {
 	s := r.span
 	start := int64(s.StartTimestamp())
-	t.text("prompt_name", r.part.name)
-	t.text("prompt_version", r.part.version)
-	t.leaves["date"].Int(r.part.day)
-	t.text("trace_id", r.traceID)
-	t.text("span_id", r.spanID)
+	t.text(t.c.PromptName, r.part.name)
+	t.text(t.c.PromptVersion, r.part.version)
+	t.c.Date.Int(r.part.day)
+	t.text(t.c.TraceID, r.traceID)
+	t.text(t.c.SpanID, r.spanID)
 	parent := ""
 	if id := s.ParentSpanID(); !id.IsEmpty() {
 		parent = hex.EncodeToString(id[:])
 	}
-	t.optional("parent_span_id", parent)
-	t.leaves["start_time"].Long(start / 1000)
-	t.leaves["start_unix_nano"].Long(start)
-	t.leaves["duration_ns"].Long(int64(s.EndTimestamp()) - start)
-	t.text("name", s.Name())
-	t.text("kind", orElse(kindNames[s.Kind()], "unspecified"))
-	t.text("status", statusName(s.Status().Code()))
-	t.optional("status_message", s.Status().Message())
-	t.optional("error_type", r.call.ErrorType)
-	t.optional("service_name", r.origin.service)
-	t.optional("environment", r.origin.environment)
-	t.optional("session_id", r.call.SessionID)
-	t.optional("user_id", r.call.UserID)
+	t.optional(t.c.ParentSpanID, parent)
+	t.c.StartTime.Long(start / 1000)
+	t.c.StartUnixNano.Long(start)
+	t.c.DurationNS.Long(int64(s.EndTimestamp()) - start)
+	t.text(t.c.Name, s.Name())
+	t.text(t.c.Kind, orElse(kindNames[s.Kind()], "unspecified"))
+	t.text(t.c.Status, statusName(s.Status().Code()))
+	t.optional(t.c.StatusMessage, s.Status().Message())
+	t.optional(t.c.ErrorType, r.call.ErrorType)
+	t.optional(t.c.ServiceName, r.origin.service)
+	t.optional(t.c.Environment, r.origin.environment)
+	t.optional(t.c.SessionID, r.call.SessionID)
+	t.optional(t.c.UserID, r.call.UserID)
 }
 
 func statusName(code ptrace.StatusCode) string {
@@ -106,48 +111,58 @@ func statusName(code ptrace.StatusCode) string {
 
 func (t *spanTable) writeCall(r *spanRow) {
 	c := r.call
-	t.text("call_kind", callKinds[c.Kind])
-	t.leaves["counted"].Bool(c.Counted)
-	for _, column := range []string{"operation", "provider", "request_model", "response_model", "response_id", "system_fingerprint"} {
-		t.optional(column, r.textOf(column))
-	}
-	t.optional("params", r.params)
-	for _, column := range countColumns {
-		if count := r.countOf(column); count.Set {
-			t.leaves[column].Long(count.Value)
-		} else {
-			t.leaves[column].Null()
-		}
-	}
+	t.text(t.c.CallKind, callKinds[c.Kind])
+	t.c.Counted.Bool(c.Counted)
+	t.optional(t.c.Operation, c.Operation)
+	t.optional(t.c.Provider, c.Provider)
+	t.optional(t.c.RequestModel, c.RequestModel)
+	t.optional(t.c.ResponseModel, c.ResponseModel)
+	t.optional(t.c.ResponseID, c.ResponseID)
+	t.optional(t.c.SystemFingerprint, c.SystemFingerprint)
+	t.optional(t.c.Params, r.params)
+	long(t.c.InputTokens, c.Usage.InputTokens)
+	long(t.c.OutputTokens, c.Usage.OutputTokens)
+	long(t.c.CacheReadTokens, c.Usage.CacheReadTokens)
+	long(t.c.CacheWriteTokens, c.Usage.CacheWriteTokens)
+	long(t.c.ReasoningTokens, c.Usage.ReasoningTokens)
+	long(t.c.TimeToFirstTokenNS, c.TimeToFirstTokenNS)
 	if r.cost.Set {
-		t.leaves["cost_usd"].Double(r.cost.Value)
+		t.c.CostUSD.Double(r.cost.Value)
 	} else {
-		t.leaves["cost_usd"].Null()
+		t.c.CostUSD.Null()
 	}
-	t.list("finish_reasons", c.FinishReasons)
+	t.list(t.c.FinishReasons, c.FinishReasons)
 }
 
-var countColumns = []string{"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "time_to_first_token_ns"}
+func long(c *parquetfile.Column, v genai.Opt[int64]) {
+	if v.Set {
+		c.Long(v.Value)
+	} else {
+		c.Null()
+	}
+}
 
-func (t *spanTable) list(column string, items []string) {
-	l := t.leaves[column+".list.element"]
+func (t *spanTable) list(c *parquetfile.Column, items []string) {
 	if len(items) == 0 {
-		l.Null()
-		return
+		c.Null()
 	}
 	for i, s := range items {
-		l.Item(i, t.clean(s))
+		c.Item(i, t.clean(s))
 	}
 }
 
 func (t *spanTable) writeIdentity(r *spanRow) {
-	for _, column := range []string{
-		"prompt_hash", "prompt_label", "prompt_resolution", "prompt_unresolved_reason",
-		"toolset_hash", "toolset_completeness", "model_hash", "params_hash", "variant_id",
-	} {
-		t.optional(column, identityText(&r.identity, column))
-	}
-	keys, values := t.leaves["prompt_variables.key_value.key"], t.leaves["prompt_variables.key_value.value"]
+	id := &r.identity
+	t.optional(t.c.PromptHash, id.PromptHash)
+	t.optional(t.c.PromptLabel, id.PromptLabel)
+	t.optional(t.c.PromptResolution, id.Resolution)
+	t.optional(t.c.PromptUnresolvedReason, id.UnresolvedReason)
+	t.optional(t.c.ToolsetHash, id.ToolsetHash)
+	t.optional(t.c.ToolsetCompleteness, id.ToolsetCompleteness)
+	t.optional(t.c.ModelHash, id.ModelHash)
+	t.optional(t.c.ParamsHash, id.ParamsHash)
+	t.optional(t.c.VariantID, id.VariantID)
+	keys, values := t.c.PromptVariablesKeys, t.c.PromptVariablesValues
 	variables := r.identity.Variables
 	if len(variables) == 0 {
 		variables = r.call.Prompt.Variables
@@ -160,23 +175,23 @@ func (t *spanTable) writeIdentity(r *spanRow) {
 		keys.Item(i, t.clean(v.Name))
 		values.Item(i, t.clean(v.Value))
 	}
-	t.list("tool_versions", r.identity.ToolVersions)
+	t.list(t.c.ToolVersions, r.identity.ToolVersions)
 }
 
 // writeContent writes messages and tools and returns their size.
 func (t *spanTable) writeContent(r *spanRow) int {
-	t.optional("system_instructions", r.system)
-	t.optional("input_messages", r.input)
-	t.optional("output_messages", r.output)
-	t.optional("tool_definitions", r.tools)
-	ids, names, arguments := t.leaves[callIDs], t.leaves[callNames], t.leaves[callArguments]
+	t.optional(t.c.SystemInstructions, r.system)
+	t.optional(t.c.InputMessages, r.input)
+	t.optional(t.c.OutputMessages, r.output)
+	t.optional(t.c.ToolDefinitions, r.tools)
+	ids, names, arguments := t.c.CallIDs, t.c.CallNames, t.c.CallArguments
 	writeCalls(ids, names, arguments, r.calls, t.clean)
-	t.optional("tool_name", r.toolName())
-	t.optional("tool_version", r.identity.ToolVersion)
-	t.leaves["input_chars"].Int(clampInt32(len(r.input) + len(r.system)))
-	t.leaves["output_chars"].Int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
-	t.leaves["tool_call_count"].Int(clampInt32(len(r.calls)))
-	t.leaves["is_replay"].Bool(identity.IsReplay(r.span.Attributes()))
+	t.optional(t.c.ToolName, r.toolName())
+	t.optional(t.c.ToolVersion, r.identity.ToolVersion)
+	t.c.InputChars.Int(clampInt32(len(r.input) + len(r.system)))
+	t.c.OutputChars.Int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
+	t.c.ToolCallCount.Int(clampInt32(len(r.calls)))
+	t.c.IsReplay.Bool(identity.IsReplay(r.span.Attributes()))
 	return len(r.system) + len(r.input) + len(r.output) + len(r.tools)
 }
 
@@ -207,7 +222,7 @@ func clampInt32(n int) int32 { return int32(min(n, 1<<31-1)) }
 func (t *spanTable) writeRest(r *spanRow) int {
 	s := r.span
 	size, lifted, n := 0, int64(0), 0
-	keys, values := t.leaves["attributes.key_value.key"], t.leaves["attributes.key_value.value"]
+	keys, values := t.c.AttributesKeys, t.c.AttributesValues
 	t.types = t.types[:0]
 	for key, value := range s.Attributes().All() {
 		if bit, ok := r.lifts(key, value); ok && !t.dirty {
@@ -228,25 +243,26 @@ func (t *spanTable) writeRest(r *spanRow) int {
 		keys.Null()
 		values.Null()
 	}
-	t.leaves["attribute_types"].Text(string(t.types))
-	t.leaves["lifted"].Long(lifted)
-	events, links := string(appendEvents(nil, r)), linksText(s.Links())
-	t.optional("events", events)
-	t.leaves["score_events"].Int(r.held)
+	t.c.AttributeTypes.Text(string(t.types))
+	t.c.Lifted.Long(lifted)
+	t.scratch = appendEvents(t.scratch[:0], r)
+	events, links := string(t.scratch), linksText(s.Links())
+	t.optional(t.c.Events, events)
+	t.c.ScoreEvents.Int(r.held)
 	if r.held > 0 {
-		t.leaves["scored_unix_nano"].Long(r.heldAt)
+		t.c.ScoredUnixNano.Long(r.heldAt)
 	} else {
-		t.leaves["scored_unix_nano"].Null()
+		t.c.ScoredUnixNano.Null()
 	}
-	t.leaves["flat_scores"].Bool(r.flat)
-	t.optional("links", links)
-	t.optional("trace_state", s.TraceState().AsRaw())
-	t.leaves["flags"].Int(int32(s.Flags()))
-	t.leaves["dropped_attributes"].Int(int32(s.DroppedAttributesCount()))
-	t.leaves["dropped_events"].Int(int32(s.DroppedEventsCount()))
-	t.leaves["dropped_links"].Int(int32(s.DroppedLinksCount()))
-	t.optional("resource", r.origin.resource)
-	t.optional("scope", r.origin.scope)
+	t.c.FlatScores.Bool(r.flat)
+	t.optional(t.c.Links, links)
+	t.optional(t.c.TraceState, s.TraceState().AsRaw())
+	t.c.Flags.Int(int32(s.Flags()))
+	t.c.DroppedAttributes.Int(int32(s.DroppedAttributesCount()))
+	t.c.DroppedEvents.Int(int32(s.DroppedEventsCount()))
+	t.c.DroppedLinks.Int(int32(s.DroppedLinksCount()))
+	t.optional(t.c.Resource, r.origin.resource)
+	t.optional(t.c.Scope, r.origin.scope)
 	return size + len(events) + len(links)
 }
 

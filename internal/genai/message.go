@@ -25,10 +25,18 @@ func parseMessages(text string) ([]Message, error) {
 	if trimmed[0] != '[' && trimmed[0] != '{' {
 		return nil, fmt.Errorf("messages: %w", ErrMalformed)
 	}
-	if !ValidJSON(trimmed) {
+	if list, plain := plainMessages(trimmed); plain {
+		return list, nil
+	}
+	return parseAnyMessages(trimmed)
+}
+
+// parseAnyMessages reads a history in any shape.
+func parseAnyMessages(text string) ([]Message, error) {
+	if !ValidJSON(text) {
 		return nil, fmt.Errorf("messages: %w", ErrMalformed)
 	}
-	root := gjson.Parse(trimmed)
+	root := gjson.Parse(text)
 	if root.IsObject() {
 		inner := firstOf(root, "messages", "input")
 		if !inner.IsArray() {

@@ -244,6 +244,3 @@ func (s *sink) Write(p []byte) (int, error) {
 }
 
 func (s *sink) Tell() int64 { return int64(len(*s)) }
-
-// Columns are all columns by their path.
-func (w *Writer) Columns() map[string]*Column { return w.byPath }
