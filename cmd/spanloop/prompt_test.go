@@ -168,7 +168,7 @@ func TestPromptShowLive(t *testing.T) {
 	assert.Positive(t, count["v3.2"])
 	assert.Len(t, count, 2)
 	for want, args := range map[string][]string{
-		"v3.1 90 %, v3.2 10 %": {"-e", "production"}, "not both": {"v3.1", "-e", "production"}, "production, staging": {"-e", "nowhere"},
+		"v3.1 90 %, v3.2 10 %": {"-e", "production"}, "not both": {"v3.1", "-e", "production"}, "there is": {"-e", "nowhere"},
 	} {
 		got := d.run(append([]string{"prompt", "show", agent}, args...)...)
 		assert.Equal(t, exitUsage, got.code)

@@ -40,7 +40,14 @@ const (
 // DiffVersions compares two versions of a prompt: as a unified diff of their
 // source (empty when they are equal) and as a list of what changed.
 func DiffVersions(a, b *Version) (string, []Change) {
-	unified := udiff.Unified(a.Version, b.Version, a.text(), b.text())
+	params, format := b.Params, b.ResponseFormat
+	if sameJSON(a.Params, b.Params) {
+		params = a.Params // however it is written
+	}
+	if sameJSON(a.ResponseFormat, b.ResponseFormat) {
+		format = a.ResponseFormat
+	}
+	unified := udiff.Unified(a.Version, b.Version, a.text(a.Params, a.ResponseFormat), b.text(params, format))
 	var changes []Change
 	for i := range max(len(a.Messages), len(b.Messages)) {
 		path := fmt.Sprintf("messages[%d]", i)
@@ -62,7 +69,7 @@ func DiffVersions(a, b *Version) (string, []Change) {
 }
 
 // text is a version as a person reads it.
-func (v *Version) text() string {
+func (v *Version) text(params, format json.RawMessage) string {
 	var b strings.Builder
 	for _, m := range v.Messages {
 		fmt.Fprintf(&b, "[%s]\n%s", m.Role, m.Content)
@@ -76,7 +83,7 @@ func (v *Version) text() string {
 	for _, part := range []struct {
 		name string
 		json json.RawMessage
-	}{{"params", v.Params}, {"response_format", v.ResponseFormat}} {
+	}{{"params", params}, {"response_format", format}} {
 		var indented bytes.Buffer
 		if len(part.json) > 0 && json.Indent(&indented, part.json, "", "  ") == nil {
 			fmt.Fprintf(&b, "[%s]\n%s\n", part.name, indented.String())

@@ -113,7 +113,7 @@ func diffSchema(path string, before, after any, depth int) []Change {
 	}
 	x, isX := before.(map[string]any)
 	y, isY := after.(map[string]any)
-	if !isX && !isY {
+	if (!isX && before != nil) || (!isY && after != nil) || (!isX && !isY) {
 		return changedJSON(path, before, after)
 	}
 	var changes []Change
@@ -145,12 +145,15 @@ func diffSchema(path string, before, after any, depth int) []Change {
 			changes = append(changes, changedJSON(path+"."+key, x[key], y[key])...)
 		}
 	}
+	if len(changes) == 0 {
+		return changedJSON(path, before, after)
+	}
 	return changes
 }
 
 func changedJSON(path string, before, after any) []Change {
 	x, y := jsonText(before), jsonText(after)
-	if x == y {
+	if sameJSON([]byte(x), []byte(y)) {
 		return nil
 	}
 	return []Change{{ChangeSchema, path, x, y, path + " changed"}}

@@ -5,6 +5,7 @@ package registry
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,9 @@ func memory(t testing.TB, templates map[string][]TemplateMessage) *Snapshot {
 	s.index()
 	return s
 }
+
+// newRand is a source of chance that a test can repeat.
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed)) }
 
 func system(text string) []TemplateMessage {
 	return []TemplateMessage{{Role: "system", Content: text}}
