@@ -81,6 +81,9 @@ func newPattern(messages []TemplateMessage, templates []*mustache.Template) (pat
 	if len(p.names) > 0 && letters < minFixed {
 		return pattern{roles: p.roles}, "it has fewer than 8 letters of fixed text"
 	}
+	if letters == 0 {
+		return pattern{roles: p.roles}, "it has no text"
+	}
 	if reason == "it prints the whole context" {
 		return pattern{roles: p.roles}, reason
 	}
