@@ -19,6 +19,7 @@ type Messages struct {
 	list   []Message
 	parsed bool
 	err    error
+	head   head
 }
 
 // NewMessages returns a history of the given messages.

@@ -177,7 +177,7 @@ func raw(v gjson.Result) json.RawMessage {
 	if !v.Exists() || v.Type == gjson.Null {
 		return nil
 	}
-	return json.RawMessage(v.Raw)
+	return rawText(v.Raw)
 }
 
 // embedded returns JSON that may have been put into a string: the string's

@@ -6,6 +6,7 @@ package genai
 import (
 	"encoding/json"
 	"fmt"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 )
@@ -44,11 +45,26 @@ func partOf(item gjson.Result) Part {
 	if !item.IsObject() {
 		return Part{}
 	}
-	switch kind := item.Get("type").Str; kind {
+	// Most parts are long texts: one pass over them is enough.
+	var kind, content, text, thinking gjson.Result
+	item.ForEach(func(key, value gjson.Result) bool {
+		switch {
+		case key.Str == "type" && !kind.Exists():
+			kind = value
+		case key.Str == "content" && !content.Exists():
+			content = value
+		case key.Str == "text" && !text.Exists():
+			text = value
+		case key.Str == "thinking" && !thinking.Exists():
+			thinking = value
+		}
+		return true
+	})
+	switch kind := kind.Str; kind {
 	case PartText, "input_text", "output_text":
-		return Part{Type: PartText, Content: firstOf(item, "content", "text").String(), Raw: otelRaw(item, kind == PartText && item.Get("content").Exists())}
+		return Part{Type: PartText, Content: firstPresent(content, text).String(), Raw: otelRaw(item, kind == PartText && content.Exists())}
 	case PartReasoning, "thinking":
-		return Part{Type: PartReasoning, Content: firstOf(item, "content", "thinking", "text").String(), Raw: otelRaw(item, kind == PartReasoning)}
+		return Part{Type: PartReasoning, Content: firstPresent(content, thinking, text).String(), Raw: otelRaw(item, kind == PartReasoning)}
 	case PartToolCall, "tool_use", "tool-call", "toolUse", "function_call", "function":
 		part := toolCallPart(item)
 		part.Raw = otelRaw(item, kind == PartToolCall)
@@ -58,14 +74,28 @@ func partOf(item gjson.Result) Part {
 	case "":
 		return untypedPart(item)
 	default:
-		return Part{Type: kind, Content: item.Get("content").String(), Raw: json.RawMessage(item.Raw)}
+		return Part{Type: kind, Content: content.String(), Raw: rawText(item.Raw)}
 	}
+}
+
+func firstPresent(values ...gjson.Result) gjson.Result {
+	for _, value := range values {
+		if value.Exists() && value.Type != gjson.Null {
+			return value
+		}
+	}
+	return gjson.Result{}
+}
+
+// rawText returns text as JSON without copying it; it must not be changed.
+func rawText(text string) json.RawMessage {
+	return unsafe.Slice(unsafe.StringData(text), len(text))
 }
 
 // otelRaw keeps the text of a part that is already in the OpenTelemetry shape.
 func otelRaw(item gjson.Result, isOTel bool) json.RawMessage {
 	if isOTel {
-		return json.RawMessage(item.Raw)
+		return rawText(item.Raw)
 	}
 	return nil
 }
@@ -91,7 +121,7 @@ func untypedPart(item gjson.Result) Part {
 	if text := item.Get("reasoningContent.reasoningText.text"); text.Type == gjson.String {
 		return Part{Type: PartReasoning, Content: text.Str}
 	}
-	return Part{Type: "generic", Raw: json.RawMessage(item.Raw)}
+	return Part{Type: "generic", Raw: rawText(item.Raw)}
 }
 
 // toolCallPart reads a tool call: {id, name, arguments}, OpenAI's {id, function:

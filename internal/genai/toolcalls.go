@@ -54,16 +54,12 @@ func (c *Call) SystemText() string {
 	if !c.System.Empty() {
 		return c.System.Text()
 	}
-	list, err := c.Input.List()
-	if err != nil {
-		return ""
-	}
 	var texts []string
-	for i := range list {
-		if list[i].Role != "system" && list[i].Role != "developer" {
-			break
+	for n := 1; ; n++ {
+		list, err := c.Input.Head(n)
+		if err != nil || len(list) < n || list[n-1].Role != "system" && list[n-1].Role != "developer" {
+			return strings.Join(texts, "\n")
 		}
-		texts = appendTexts(texts, list[i].Parts)
+		texts = appendTexts(texts, list[n-1].Parts)
 	}
-	return strings.Join(texts, "\n")
 }

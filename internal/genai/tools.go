@@ -4,7 +4,6 @@
 package genai
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -70,7 +69,7 @@ func toolDefinition(item gjson.Result) ToolDefinition {
 	if nested := firstOf(item, "function", "toolSpec"); nested.IsObject() {
 		function = nested
 	}
-	d := ToolDefinition{Type: item.Get("type").String(), Raw: json.RawMessage(item.Raw)}
+	d := ToolDefinition{Type: item.Get("type").String(), Raw: rawText(item.Raw)}
 	if d.Type == "" {
 		d.Type = "function"
 	}

@@ -4,6 +4,7 @@
 package identity
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync"
 )
@@ -40,12 +41,10 @@ func newCache[V any](limit int) *cache[V] {
 	return c
 }
 
+var cacheSeed = maphash.MakeSeed()
+
 func (c *cache[V]) shard(key string) *cacheShard[V] {
-	h := uint(len(key))
-	for i := max(0, len(key)-8); i < len(key); i++ {
-		h = h*31 + uint(key[i])
-	}
-	return &c.shards[h%cacheShards]
+	return &c.shards[maphash.String(cacheSeed, key)%cacheShards]
 }
 
 // get returns the value for a key, or makes it. Two callers may make it at once.

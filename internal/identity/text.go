@@ -143,11 +143,11 @@ func (l *ladder) prepare() {
 		b.WriteByte(0)
 	}
 	if l.system == "" || most > 1 {
-		list, err := l.call.Input.List()
+		list, err := l.call.Input.Head(most)
 		if err != nil {
 			list = nil
 		}
-		for i := range list[:min(len(list), most)] {
+		for i := range list {
 			m := registry.TextMessage{Role: list[i].Role, Content: list[i].Text()}
 			l.messages = append(l.messages, m)
 			b.WriteByte(1)
@@ -198,7 +198,7 @@ func (l *ladder) unresolved() {
 		}
 		return
 	}
-	if _, err := l.call.Input.List(); err != nil {
+	if _, err := l.call.Input.Head(1); err != nil {
 		l.id.UnresolvedReason = ReasonMalformed
 	}
 }

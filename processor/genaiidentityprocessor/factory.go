@@ -5,6 +5,7 @@ package genaiidentityprocessor
 
 import (
 	"context"
+	"fmt"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -25,7 +26,11 @@ func NewFactory() processor.Factory {
 }
 
 func createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
-	p, err := newProcessor(set, cfg.(*Config))
+	config, ok := cfg.(*Config)
+	if !ok {
+		return nil, fmt.Errorf("%s: unexpected configuration %T", Type, cfg)
+	}
+	p, err := newProcessor(set, config)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,126 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package genaiidentityprocessor
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+const registered = 1000
+
+// thousandVersions are 100 prompts of 10 versions each, about 2 KB a text.
+func thousandVersions() map[string]string {
+	files := map[string]string{}
+	for i := range registered {
+		name, version := fmt.Sprintf("team-%d/prompt-%d", i%7, i/10), fmt.Sprintf("v%d", i%10)
+		files["prompts/"+name+"/versions/"+version+".yaml"] = fmt.Sprintf("version: %s\ntime: 2026-01-01T00:00:00Z\ntemplate: |-\n  %s\n", version, promptText(i, "{{customer}}"))
+	}
+	return files
+}
+
+func promptText(i int, customer string) string {
+	return fmt.Sprintf("You are assistant number %d of the shop. You are talking to %s. %s Policy %d holds.",
+		i/10, customer, strings.Repeat("Look up the order before you say anything about it. ", 38), i%10)
+}
+
+// manyCalls are n model calls with tools, 10 a trace, which render the registered
+// prompts in turn.
+func manyCalls(n int) ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", "shop")
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	tools := tool("get_weather", strings.Repeat("Weather of a city. ", 20))
+	for i := range n {
+		span := spans.AppendEmpty()
+		span.SetTraceID(pcommon.TraceID{1, byte(i / 10 >> 8), byte(i / 10)})
+		span.SetSpanID(pcommon.SpanID{1, byte(i >> 8), byte(i)})
+		span.SetStartTimestamp(pcommon.Timestamp(i + 1))
+		a := span.Attributes()
+		a.PutStr("gen_ai.operation.name", "chat")
+		a.PutStr("gen_ai.provider.name", "openai")
+		a.PutStr("gen_ai.request.model", "gpt-4o-mini")
+		a.PutStr("gen_ai.response.model", "gpt-4o-mini-2024-07-18")
+		a.PutStr("gen_ai.response.id", fmt.Sprintf("chatcmpl-%d", i))
+		a.PutDouble("gen_ai.request.temperature", 0.2)
+		a.PutInt("gen_ai.usage.input_tokens", 700)
+		a.PutInt("gen_ai.usage.output_tokens", 50)
+		a.PutStr("gen_ai.tool.definitions", tools)
+		a.PutStr("gen_ai.input.messages", fmt.Sprintf(`[{"role":"system","parts":[{"type":"text","content":%q}]},{"role":"user","parts":[{"type":"text","content":"Question %d"}]}]`,
+			promptText(i%registered, fmt.Sprintf("Customer %d", i%50)), i))
+		a.PutStr("gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"tool_call","id":"call_1","name":"get_weather","arguments":{"city":"Oslo"}}]}]`)
+	}
+	return td
+}
+
+// httpSpans are n spans of an HTTP client, with 10 attributes each.
+func httpSpans(n int) ptrace.Traces {
+	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for i := range n {
+		span := spans.AppendEmpty()
+		span.SetTraceID(pcommon.TraceID{1, byte(i >> 8), byte(i)})
+		span.SetSpanID(pcommon.SpanID{1})
+		a := span.Attributes()
+		a.PutStr("http.request.method", "GET")
+		a.PutStr("url.full", "https://shop.example/orders/17")
+		a.PutStr("server.address", "shop.example")
+		a.PutInt("server.port", 443)
+		a.PutInt("http.response.status_code", 200)
+		a.PutStr("network.protocol.version", "1.1")
+		a.PutStr("user_agent.original", "agent/1.0")
+		a.PutStr("thread.name", "worker-3")
+		a.PutInt("thread.id", 17)
+		a.PutStr("session.id", "s-1")
+	}
+	return td
+}
+
+func benchmark(b *testing.B, registry string, source ptrace.Traces) {
+	r := start(b, func(c *Config) { c.Registry = registry })
+	next := r.out
+	spans := source.SpanCount()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		b.StopTimer()
+		td := ptrace.NewTraces()
+		source.CopyTo(td)
+		next.Reset()
+		b.StartTimer()
+		if err := r.ConsumeTraces(b.Context(), td); err != nil {
+			b.Fatal(err)
+		}
+	}
+	total := float64(spans) * float64(b.N)
+	b.ReportMetric(total/b.Elapsed().Seconds(), "spans/s")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/total, "ns/span")
+}
+
+// Spans that are no GenAI spans.
+func BenchmarkOtherSpans(b *testing.B) { benchmark(b, "", httpSpans(1000)) }
+
+// Model calls of about 2.5 KB whose prompt is found by its text among 1,000
+// registered versions.
+func BenchmarkTemplateAmong1000Versions(b *testing.B) {
+	benchmark(b, registryIn(b, b.TempDir(), thousandVersions()), manyCalls(1000))
+}
+
+// The same calls without a registry.
+func BenchmarkFingerprint(b *testing.B) { benchmark(b, "", manyCalls(1000)) }
+
+// The same calls that name their prompt and its version.
+func BenchmarkExplicitAmong1000Versions(b *testing.B) {
+	td := manyCalls(1000)
+	for i, span := range spansOf(td) {
+		span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("team-%d/prompt-%d", i%7, i/10))
+		span.Attributes().PutStr("gen_ai.prompt.version", fmt.Sprintf("v%d", i%10))
+	}
+	benchmark(b, registryIn(b, b.TempDir(), thousandVersions()), td)
+}
