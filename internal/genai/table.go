@@ -167,7 +167,8 @@ func buildFamilies() [256][]familyTarget {
 	for i := range dialects {
 		for _, f := range dialects[i].families {
 			first := f.prefix[0]
-			list := append(built[first], familyTarget{prefix: f.prefix, family: f.family, dialect: dialectNumber(i)})
+			list := built[first]
+			list = append(list, familyTarget{prefix: f.prefix, family: f.family, dialect: dialectNumber(i)})
 			for at := len(list) - 1; at > 0 && len(list[at-1].prefix) < len(list[at].prefix); at-- {
 				list[at-1], list[at] = list[at], list[at-1]
 			}

@@ -57,7 +57,7 @@ func (l *ladder) byTemplateOf(name string) bool {
 	}
 	// Another prompt may have the same text: ask only about this one.
 	p := l.snapshot.Prompt(name)
-	if p == nil || !(m.Found || m.Ambiguous) {
+	if p == nil || !m.Found && !m.Ambiguous {
 		return false
 	}
 	refs := make([]registry.VersionRef, 0, len(p.Versions))
