@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/spanloop/spanloop/examples/agent/traffic"
 	"github.com/spanloop/spanloop/internal/report"
 )
 
@@ -75,11 +76,12 @@ func (d *demo) introduce() {
 Its spans go over OTLP to the collector, and from there into Parquet.
 
 Planted in two simulated weeks, seed %d:
-  from day 3  prompt %s on a 10 %% canary beside %s: more wrong tool calls, but faster
-  from day 8  somebody broadens the description of the tool search_docs; no prompt changes
-  from day 11 the provider answers from another model under the same name`, provider, d.seed, canary, liveVersion)
+  from day 3   prompt %s on a 10 %% canary beside %s: more wrong tool calls, but faster
+  from day %-2d  somebody broadens the description of the tool search_docs; no prompt changes
+  from day %-2d  the provider answers from another model under the same name`,
+		provider, d.seed, canary, liveVersion, traffic.BroadDay, traffic.SwitchDay)
 	if d.real {
-		d.out.say("A real provider changes no model for us, and a few sessions are too few for verdicts:\nof these changes only the tool's description can be seen.")
+		d.out.say("\nA real provider changes no model for us, it may get v3.2's tool calls right, and a few\nsessions are too few for verdicts: none of the findings below can be expected.")
 	}
 }
 
@@ -118,15 +120,18 @@ func (d *demo) loop(ctx context.Context) error {
 	if err := d.both(ctx, &d.results.compare, "compare", prompt, liveVersion, canary); err != nil {
 		return err
 	}
+	d.out.heading("What changed under the live version, whose prompt did not?")
+	if err := d.both(ctx, &d.results.drift, "drift", prompt, liveVersion); err != nil {
+		return err
+	}
 	return d.replay(ctx)
 }
 
-// both shows a command and reads its JSON.
+// both shows a command and reads its JSON, at the same time.
 func (d *demo) both(ctx context.Context, into any, args ...string) error {
-	if err := d.cmd.show(ctx, args...); err != nil {
-		return err
-	}
-	return d.cmd.read(ctx, into, args...)
+	read := make(chan error, 1)
+	go func() { read <- d.cmd.read(ctx, into, args...) }()
+	return errors.Join(d.cmd.show(ctx, args...), <-read)
 }
 
 // landTime is how long spans may take from the sender to the dataset.
@@ -189,8 +194,11 @@ func (d *demo) next(took time.Duration) {
 // suggestions are commands that work on what the demo leaves behind.
 func (d *demo) suggestions() [][]string {
 	list := [][]string{
+		{"compare", prompt, liveVersion, canary, "--until", "2026-11-09", "--format", "html"},
+		{"prompt", "diff", prompt, liveVersion, canary},
+		{"tool", "log", "search_docs"},
 		{"query", "SELECT prompt_version, tool_name, count(*) AS calls, count(error_type) AS failed FROM spans WHERE tool_name IS NOT NULL GROUP BY ALL ORDER BY ALL"},
-		{"query", "SELECT is_replay, prompt_version, count(*) AS calls FROM spans WHERE prompt_name = '" + prompt + "' GROUP BY ALL ORDER BY ALL"},
+		{"query", "SELECT is_replay, prompt_version, count(*) AS calls FROM spans WHERE prompt_name = $$" + prompt + "$$ GROUP BY ALL ORDER BY ALL"},
 		{"dataset", "verify"},
 	}
 	if worst := d.results.compare.wrongCalls(""); len(worst) > 0 {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/spanloop/spanloop/examples/agent/traffic"
 	"github.com/spanloop/spanloop/internal/report"
 )
 
@@ -76,9 +78,68 @@ func (c *comparison) metric(name, verdict string) (reported string, found bool) 
 	return "compare: no metric " + name, false
 }
 
+// drifted is what is checked of the JSON of `spanloop drift`.
+type drifted struct {
+	Verdict string `json:"verdict"`
+	Changes []struct {
+		At      time.Time `json:"at"`
+		DatedBy string    `json:"dated_by"`
+		Cause   struct {
+			Kind       string      `json:"kind"`
+			Text       string      `json:"text"`
+			Dimensions []dimension `json:"dimensions"`
+		} `json:"cause"`
+	} `json:"changes"`
+}
+
+// dimension is a recorded cause of a change.
+type dimension struct {
+	Name      string    `json:"name"`
+	Before    string    `json:"before"`
+	After     string    `json:"after"`
+	FirstSeen time.Time `json:"first_seen"`
+}
+
+// change checks that drift dates a change to a day, within a day, and blames one
+// dimension alone, whose new value first appeared on that day.
+func (d *drifted) change(day time.Time, name, after string) (reported string, found bool) {
+	reported = "drift: no change with the cause " + name
+	for _, c := range d.Changes {
+		if len(c.Cause.Dimensions) == 0 || c.Cause.Dimensions[0].Name != name {
+			continue
+		}
+		cause := c.Cause.Dimensions[0]
+		reported = fmt.Sprintf("drift: %s, %s", c.At.Format(time.DateOnly), c.Cause.Text)
+		onDay := cause.FirstSeen.Format(time.DateOnly) == day.Format(time.DateOnly)
+		near := c.At.Sub(day).Abs() <= 24*time.Hour
+		if c.DatedBy != "" && near && onDay && c.Cause.Kind == "recorded" && len(c.Cause.Dimensions) == 1 && (after == "" || cause.After == after) {
+			return reported, true
+		}
+	}
+	return reported, false
+}
+
 // results are the JSON of the commands.
 type results struct {
 	compare comparison
+	drift   drifted
+}
+
+// switchedModel is the model that the scripted provider answers from after the
+// switch.
+const switchedModel = "example-small-2026-10-21"
+
+// firstDay is the first simulated day; the releases of the example registry fit
+// it.
+const firstDay = "2026-11-02"
+
+// dayOf is the start of a simulated day, counted from 1.
+func dayOf(n int) time.Time {
+	first, err := time.Parse(time.DateOnly, firstDay)
+	if err != nil {
+		panic(err)
+	}
+	return first.AddDate(0, 0, n-1)
 }
 
 // findings checks the planted changes against what the commands reported.
@@ -87,7 +148,11 @@ func (r *results) findings(real bool) []finding {
 	accuracy.reported, accuracy.found = r.compare.metric("tool_call_accuracy", "worse")
 	latency := finding{planted: canary + " answers faster", expected: "compare: latency better"}
 	latency.reported, latency.found = r.compare.metric("latency", "better")
-	list := []finding{accuracy, latency}
+	tool := finding{planted: fmt.Sprintf("day %d: search_docs is described more broadly", traffic.BroadDay), expected: "drift: that day, tool search_docs"}
+	tool.reported, tool.found = r.drift.change(dayOf(traffic.BroadDay), "tool search_docs", "")
+	model := finding{planted: fmt.Sprintf("day %d: another model answers", traffic.SwitchDay), expected: "drift: that day, responding model " + switchedModel}
+	model.reported, model.found = r.drift.change(dayOf(traffic.SwitchDay), "responding model", switchedModel)
+	list := []finding{accuracy, latency, tool, model}
 	for i := range list {
 		list[i].unplanted = real
 	}

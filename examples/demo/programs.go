@@ -23,6 +23,8 @@ const (
 	// stopTime is how long a program may take to end; the collector writes what
 	// it holds in that time.
 	stopTime = 30 * time.Second
+	// agentStopTime is shorter: an interrupted agent has nothing that must be kept.
+	agentStopTime = 3 * time.Second
 	// attempts is how often a program is started on other ports when the port
 	// was taken in the meantime.
 	attempts = 3
@@ -141,7 +143,7 @@ var spansSent = regexp.MustCompile(`(?m)^spans sent: (\d+)$`)
 
 // runAgent makes the traffic and returns how many spans were sent.
 func (p *programs) runAgent(ctx context.Context, out io.Writer) (int64, error) {
-	args := []string{"--otlp", p.otlpURL, "--registry", p.folder.registry(), "--seed", strconv.FormatUint(p.seed, 10)}
+	args := []string{"--otlp", p.otlpURL, "--registry", p.folder.registry(), "--seed", strconv.FormatUint(p.seed, 10), "--from", firstDay}
 	if p.real {
 		args = append(args, "--model", p.model)
 	} else {
@@ -156,7 +158,7 @@ func (p *programs) runAgent(ctx context.Context, out io.Writer) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := child.Wait(ctx, stopTime); err != nil {
+	if err := child.Wait(ctx, agentStopTime); err != nil {
 		return 0, err
 	}
 	log, err := os.ReadFile(filepath.Join(p.logs(), "example-agent.log"))
