@@ -56,10 +56,7 @@ func TestEachComponentAlone(t *testing.T) {
 	}
 	for name, p := range pipelines {
 		t.Run(name, func(t *testing.T) {
-			config := filepath.Join(t.TempDir(), "config.yaml")
-			content := fmt.Sprintf(stockCollector, p.sections, p.processors, p.exporters)
-			require.NoError(t, os.WriteFile(config, []byte(content), 0o600))
-			c := newCollector(t, config)
+			c := newCollector(t, stockConfig(t, p.sections, p.processors, p.exporters))
 			c.start(t)
 			require.NoError(t, c.sendTraces(chatSpans(5, 2)))
 			c.stop(t)
@@ -75,6 +72,15 @@ func TestEachComponentAlone(t *testing.T) {
 			assert.Contains(t, string(out), want[name])
 		})
 	}
+}
+
+// stockConfig writes the configuration of an otherwise stock collector.
+func stockConfig(t *testing.T, sections, processors, exporters string) string {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	content := fmt.Sprintf(stockCollector, sections, processors, exporters)
+	require.NoError(t, os.WriteFile(config, []byte(content), 0o600))
+	return config
 }
 
 const fileExporter = "exporters:\n  file:\n    path: out.json\n"
