@@ -23,6 +23,9 @@ func (r *Result) WriteFidelity(w io.Writer) error {
 	var b strings.Builder
 	r.writeHead(&b)
 	r.writeChanges(&b)
+	if r.Outcome == OutcomeUnfaithful || r.Outcome == OutcomeChecked {
+		fmt.Fprintf(&b, "\nResult: %s.\n", r.sentence())
+	}
 	_, err := io.WriteString(w, report.EscapeTerminal(b.String()))
 	return err
 }
@@ -297,6 +300,8 @@ func (r *Result) sentence() string {
 		return "no quality score differs between the arms in any run"
 	case NotEnoughRuns:
 		return "not enough runs to tell; repeat with a larger -n"
+	case OutcomeChecked:
+		return "the call can be replayed; nothing was sent"
 	case OutcomeUnfaithful:
 		return "the request cannot be restored faithfully; nothing was sent"
 	}
