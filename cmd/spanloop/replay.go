@@ -146,7 +146,7 @@ func (a *app) printRequests(plan *replay.Plan) {
 	if plan.Treatment != nil {
 		fmt.Fprintf(a.Out, "\nTreatment request:\n%s\n", report.EscapeTerminal(plan.Treatment.Pretty()))
 	}
-	fmt.Fprintln(a.Out, "\nDry run: nothing was sent. Requests are shown indented; --format json holds them as they are sent.")
+	fmt.Fprintln(a.Out, "\nDry run: nothing was sent. The requests are indented for reading.")
 }
 
 // replayError gives errors their exit codes.
