@@ -93,7 +93,10 @@ func (e *estimate) word(level, narrow float64, significant bool, o Options) Verd
 		return NotEnoughData
 	}
 	low, high := e.interval(level, o)
-	narrowLow, narrowHigh := e.interval(narrow, o)
+	narrowLow, narrowHigh := low, high
+	if narrow != level {
+		narrowLow, narrowHigh = e.interval(narrow, o)
+	}
 	up, down := Better, Worse
 	switch e.m.Direction {
 	case lower:

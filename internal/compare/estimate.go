@@ -145,6 +145,8 @@ func (e *estimate) testRare(frame *traffic.Frame) {
 	}
 	single := e.adjusted.Strata == 1 && e.raw.A.Clusters == e.raw.A.Rows && e.raw.B.Clusters == e.raw.B.Rows
 	switch {
+	case ones[0]+ones[1] == 0 || ones[0]+ones[1] == len(e.values[0])+len(e.values[1]):
+		// Nothing differs.
 	case e.m.Weighted:
 		// Unequally sampled calls are not exchangeable: nothing exact holds.
 	case single:
@@ -200,29 +202,37 @@ func (e *estimate) horizon(o Options) float64 {
 
 // pValue is the p-value at this look.
 func (e *estimate) pValue(o Options) float64 {
-	if e.m.Kind == KindCategory {
-		return e.categoryP
-	}
-	if !e.usable() {
-		return 1
-	}
-	if e.rare {
-		if o.Look == stats.LookOnce {
-			return e.rareP
-		}
-		return 1
-	}
-	d, se := e.adjusted, e.adjusted.SE
-	if e.m.Kind == KindBinary {
-		se = d.NullSE
-	}
 	switch {
-	case d.Value == 0:
+	case e.m.Kind == KindCategory:
+		return e.categoryP
+	case !e.usable() || e.rare && o.Look != stats.LookOnce:
 		return 1
-	case se == 0:
+	case e.rare:
+		return e.rareP
+	}
+	return stats.LookP(o.Look, e.z(), e.adjusted.DF, e.adjusted.EffectiveClusters(), e.horizon(o))
+}
+
+// z is the difference over its standard error, that under equal proportions for
+// a share.
+func (e *estimate) z() float64 {
+	se := e.adjusted.SE
+	if e.m.Kind == KindBinary {
+		se = e.adjusted.NullSE
+	}
+	if e.adjusted.Value == 0 {
 		return 0
 	}
-	return stats.LookP(o.Look, d.Value/se, d.DF, d.EffectiveClusters(), e.horizon(o))
+	return e.adjusted.Value / se
+}
+
+// excludes tells at a sequential look whether the p-value is at most alpha,
+// without computing it.
+func (e *estimate) excludes(alpha float64, o Options) bool {
+	if e.rare || !e.usable() {
+		return false
+	}
+	return math.Abs(e.z()) >= stats.Multiplier(o.Look, alpha, e.adjusted.DF, e.adjusted.EffectiveClusters(), e.horizon(o))
 }
 
 // interval is the interval of the difference (of logarithms for KindRatio) at
