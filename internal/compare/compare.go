@@ -133,7 +133,7 @@ func Run(ctx context.Context, db traffic.Querier, o Options) (*Report, error) {
 
 // judge estimates every metric and decides.
 func (r *Report) judge(frame *traffic.Frame, o Options) error {
-	byTime := timesDiffer(frame)
+	byTime := !o.Sequential && timesDiffer(frame)
 	frame.Stratify(byTime)
 	r.describeStrata(frame, byTime)
 	metrics, err := chooseMetrics(frame, o)

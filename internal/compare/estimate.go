@@ -248,13 +248,23 @@ func (e *estimate) interval(alpha float64, o Options) (low, high float64) {
 		}
 		return stats.Newcombe(clamp(d.A.Mean), a, clamp(d.B.Mean), b, k)
 	}
-	if width := e.m.High - e.m.Low; d.SE == 0 && width > 0 {
-		// Without any variation the variance says nothing; as a share of its
-		// range a bounded score varies no more than a binary one.
-		low, high = stats.Newcombe(clamp((d.A.Mean-e.m.Low)/width), float64(d.A.Clusters), clamp((d.B.Mean-e.m.Low)/width), float64(d.B.Clusters), k)
-		return low * width, high * width
+	if d.SE == 0 && e.m.High > e.m.Low {
+		return e.unvaried(k)
 	}
 	return d.Value - k*d.SE, d.Value + k*d.SE
+}
+
+// unvaried is the interval of a bounded score that was the same on every call of
+// an arm, where a variance says nothing: in as large a share of sessions as may
+// have gone unseen (Wilson's bound), the score may be anything in its range. The
+// arms' bounds are put together as Newcombe's are.
+func (e *estimate) unvaried(k float64) (low, high float64) {
+	d := e.adjusted
+	_, unseenA := stats.Wilson(0, float64(d.A.Clusters), k)
+	_, unseenB := stats.Wilson(0, float64(d.B.Clusters), k)
+	low = d.Value - math.Hypot(unseenB*(d.B.Mean-e.m.Low), unseenA*(e.m.High-d.A.Mean))
+	high = d.Value + math.Hypot(unseenB*(e.m.High-d.B.Mean), unseenA*(d.A.Mean-e.m.Low))
+	return low, high
 }
 
 func clamp(p float64) float64 { return max(0, min(1, p)) }

@@ -27,7 +27,7 @@ func (r *Report) Sections() []report.Section {
 	if len(r.Metrics) > 0 {
 		sections = append(sections,
 			report.Section{Title: "Effects", Text: []string{r.basis(), r.Looks.Statement}, Figure: report.ForestPlot(r.forest())},
-			report.Section{Title: "Metrics", Table: r.metricsTable(), Text: r.mixNotes()})
+			report.Section{Title: "Metrics", Table: r.metricsTable(report.Options{}), Text: r.mixNotes()})
 	}
 	for i := range r.Metrics {
 		if m := &r.Metrics[i]; len(m.Categories) > 1 && m.Verdict != NoChange && m.Verdict != NotEnoughData {
@@ -36,7 +36,7 @@ func (r *Report) Sections() []report.Section {
 	}
 	sections = append(sections, report.Section{Title: "Conditions", Table: r.gateTable()})
 	if len(r.WorstSpans) > 0 {
-		sections = append(sections, report.Section{Table: r.worstTable(), Title: "Worst spans of " + r.VersionB,
+		sections = append(sections, report.Section{Table: r.worstTable(report.Options{}), Title: "Worst spans of " + r.VersionB,
 			Text: []string{"replay one: spanloop replay TRACE:SPAN --prompt-version " + r.VersionA}})
 	}
 	if len(r.Strata.Rows) > 1 {

@@ -25,7 +25,7 @@ func (r *Report) WriteText(w io.Writer, o report.Options, quiet bool) error {
 	}
 	b.WriteString("\n")
 	if len(r.Metrics) > 0 {
-		if err := r.metricsTable().Write(&b, report.FormatTable, o); err != nil {
+		if err := r.metricsTable(o).Write(&b, report.FormatTable, o); err != nil {
 			return err
 		}
 		b.WriteString("\n")
@@ -39,7 +39,7 @@ func (r *Report) WriteText(w io.Writer, o report.Options, quiet bool) error {
 	}
 	if len(r.WorstSpans) > 0 {
 		b.WriteString("\n")
-		if err := r.worstTable().Write(&b, report.FormatTable, o); err != nil {
+		if err := r.worstTable(o).Write(&b, report.FormatTable, o); err != nil {
 			return err
 		}
 		if !quiet {
@@ -76,24 +76,32 @@ func (r *Report) intervalTitle() string {
 	return fmt.Sprintf("%g%% %s", 100*(1-r.Looks.Alpha), kind)
 }
 
+// narrow is the width in columns below which tables leave out what matters less.
+const narrow = 120
+
+func isNarrow(o report.Options) bool { return o.Width > 0 && o.Width < narrow }
+
 // metricsTable is one row a metric, for people.
-func (r *Report) metricsTable() *report.Table {
+func (r *Report) metricsTable(o report.Options) *report.Table {
 	t := &report.Table{Columns: []report.Column{
 		{Name: "metric"}, {Name: "a", Title: r.VersionA, Align: report.Right}, {Name: "b", Title: r.VersionB, Align: report.Right},
-		{Name: "change", Align: report.Right}, {Name: "interval", Title: r.intervalTitle(), Align: report.Right},
-		{Name: "margin", Align: report.Right}, {Name: "verdict"},
+		{Name: "change", Align: report.Right}, {Name: "interval", Title: r.intervalTitle(), Align: report.Right}, {Name: "verdict"},
 	}}
+	if !isNarrow(o) {
+		t.Columns = append(t.Columns, report.Column{Name: "margin", Align: report.Right}, report.Column{Name: "details"})
+	}
 	for i := range r.Metrics {
 		m := &r.Metrics[i]
 		name := m.Name
 		if m.Decides {
 			name += " *"
 		}
-		t.Rows = append(t.Rows, []report.Cell{
+		row := []report.Cell{
 			report.Text(name), report.Text(m.amount(float64(m.A.Adjusted))), report.Text(m.amount(float64(m.B.Adjusted))),
-			report.Text(m.change(float64(m.Effect))), report.Text(m.interval()), report.Text(m.margin()),
-			{Text: m.verdict(), Style: m.Verdict.style()},
-		})
+			report.Text(m.change(float64(m.Effect))), report.Text(m.interval()), {Text: string(m.Verdict), Style: m.Verdict.style()},
+			report.Text(m.margin()), report.Text(m.details()),
+		}
+		t.Rows = append(t.Rows, row[:len(t.Columns)])
 	}
 	return t
 }
@@ -124,10 +132,14 @@ func (m *Metric) rawRow() []report.Cell {
 	}
 }
 
-func (r *Report) worstTable() *report.Table {
-	t := &report.Table{Title: "Worst spans of " + r.VersionB, Columns: []report.Column{{Name: "span"}, {Name: "trace"}, {Name: "start"}, {Name: "reason"}}}
+func (r *Report) worstTable(o report.Options) *report.Table {
+	t := &report.Table{Title: "Worst spans of " + r.VersionB, Columns: []report.Column{{Name: "span"}, {Name: "reason"}}}
+	if !isNarrow(o) {
+		t.Columns = append(t.Columns, report.Column{Name: "start"}, report.Column{Name: "trace"})
+	}
 	for _, s := range r.WorstSpans {
-		t.Rows = append(t.Rows, []report.Cell{report.Text(s.SpanID), report.Text(s.TraceID), report.Text(stamp(s.Start)), report.Text(s.Reason)})
+		row := []report.Cell{report.Text(s.SpanID), report.Text(s.Reason), report.Text(stamp(s.Start)), report.Text(s.TraceID)}
+		t.Rows = append(t.Rows, row[:len(t.Columns)])
 	}
 	return t
 }

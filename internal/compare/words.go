@@ -25,19 +25,20 @@ func (m *Metric) interval() string { return m.Kind.Interval(float64(m.Low), floa
 // margin prints what difference matters.
 func (m *Metric) margin() string { return m.Kind.Margin(float64(m.Margin)) }
 
-// verdict prints the verdict with what goes with it.
-func (m *Metric) verdict() string {
-	text := string(m.Verdict)
+// details say what goes with the verdict: whether the margin is exceeded, when it
+// was reached, or how much is missing.
+func (m *Metric) details() string {
+	var parts []string
 	if m.ByMargin {
-		text += " by > margin"
+		parts = append(parts, "beyond the margin")
 	}
 	if m.DecidedAt != nil {
-		text += fmt.Sprintf(", decided %s, %s sessions", stamp(m.DecidedAt.Time), report.Group(int64(m.DecidedAt.Clusters)))
+		parts = append(parts, fmt.Sprintf("decided %s, %s sessions", stamp(m.DecidedAt.Time), report.Group(int64(m.DecidedAt.Clusters))))
 	}
 	if m.MoreClusters > 0 {
-		text += fmt.Sprintf(" (about %s more sessions)", report.Group(int64(m.MoreClusters)))
+		parts = append(parts, fmt.Sprintf("about %s more sessions", report.Group(int64(m.MoreClusters))))
 	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 // style is a verdict's style.
