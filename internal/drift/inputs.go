@@ -140,7 +140,7 @@ func fitTokens(f *traffic.Frame) tokenFit {
 		values = append(values, c.InputTokens)
 	}
 	fit := tokenFit{}
-	mean, variance, n := stats.MeanVariance(values)
+	mean, _, n := stats.MeanVariance(values)
 	fit.mean = mean
 	if n < minFit {
 		return fit
@@ -162,11 +162,24 @@ func fitTokens(f *traffic.Frame) tokenFit {
 	fit.usable = true
 	var residuals []float64
 	for i := range f.Calls {
-		residuals = append(residuals, fit.residual(&f.Calls[i]))
+		if v := fit.residual(&f.Calls[i]); stats.Finite(v) {
+			residuals = append(residuals, v)
+		}
 	}
-	_, left, _ := stats.MeanVariance(residuals)
-	fit.usable = left <= (1-leastFit)*variance || math.Sqrt(left) <= steadyShare*mean
+	left, all := roughness(residuals), roughness(values)
+	fit.usable = left <= (1-leastFit)*all || math.Sqrt(left) <= steadyShare*mean
 	return fit
+}
+
+// roughness is the variance by successive differences (von Neumann 1941), in
+// which one step, which is what is looked for, hardly counts.
+func roughness(values []float64) float64 {
+	total := 0.0
+	for i := 1; i < len(values); i++ {
+		d := values[i] - values[i-1]
+		total += d * d / 2
+	}
+	return total / float64(max(1, len(values)-1))
 }
 
 func (t tokenFit) residual(c *traffic.Call) float64 {

@@ -46,7 +46,7 @@ func (r *Report) sections() []report.Section {
 		sections = append(sections, report.Section{Title: "Inputs", Table: channelTable("", r.Inputs.Channels)})
 	}
 	if len(r.Behaviour.Channels) > 0 {
-		sections = append(sections, report.Section{Title: "Behaviour given the input, baseline against current", Table: channelTable("", r.Behaviour.Channels)})
+		sections = append(sections, report.Section{Title: r.behaviourTitle(), Table: channelTable("", r.Behaviour.Channels)})
 	}
 	return append(sections, report.Section{Title: "Conditions", Table: r.conditions()})
 }

@@ -179,9 +179,9 @@ type Change struct {
 	At    time.Time `json:"at"`
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
-	// DatedBy is behaviour (the scan), cause (the moment within the interval
-	// at which the recorded dimension that explains it switched) or empty (the
-	// windows differ, but no one moment explains it).
+	// DatedBy is behaviour (the scan), cause (the moment at which the recorded
+	// dimension that explains it switched) or empty (the windows differ, but no
+	// one moment explains it).
 	DatedBy string `json:"dated_by"`
 	// P is the p-value of the scan between the neighbouring changes.
 	P traffic.Number `json:"p"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spanloop/spanloop/internal/report"
@@ -36,7 +37,7 @@ func (r *Report) WriteText(w io.Writer, o report.Options, quiet bool) error {
 	}
 	if len(r.Changes) == 0 && !quiet && len(r.Behaviour.Channels) > 0 {
 		t.space()
-		t.table(channelTable("Behaviour given the input", r.Behaviour.Channels[:min(8, len(r.Behaviour.Channels))]))
+		t.table(channelTable(r.behaviourTitle(), r.Behaviour.Channels[:min(8, len(r.Behaviour.Channels))]))
 	}
 	for _, g := range r.Gates {
 		if g.Status != traffic.GatePasses || !quiet {
@@ -196,23 +197,39 @@ func movedOf(channels []Channel) []Channel {
 	return moved
 }
 
-// channelTable is one row a channel, for people.
+// behaviourTitle says what the table of all behaviour compares.
+func (r *Report) behaviourTitle() string {
+	if r.Mode == ModeAutomatic && len(r.Changes) == 0 {
+		return "Behaviour given the input, first half before, second half after"
+	}
+	return "Behaviour given the input, baseline before, current after"
+}
+
+// channelTable is one row a channel, for people. The usual wander has a column
+// when there is any.
 func channelTable(title string, channels []Channel) *report.Table {
 	t := &report.Table{Title: title, Columns: []report.Column{
 		{Name: "channel"}, {Name: "before", Align: report.Right}, {Name: "after", Align: report.Right}, {Name: "change", Align: report.Right},
-		{Name: "95% interval", Align: report.Right}, {Name: "p", Title: "p (Holm)", Align: report.Right}, {Name: "wander", Title: "usual wander", Align: report.Right}, {Name: "verdict"},
+		{Name: "95% interval", Align: report.Right}, {Name: "p", Title: "p (Holm)", Align: report.Right}, {Name: "verdict"},
 	}}
+	wanders := slices.ContainsFunc(channels, func(c Channel) bool { return c.Wander > 1 })
+	if wanders {
+		t.Columns = append(t.Columns, report.Column{Name: "wander", Title: "usual wander"})
+	}
 	for i := range channels {
 		c := &channels[i]
 		verdict := string(c.Verdict)
 		if c.Note != "" {
 			verdict += ", " + c.Note
 		}
-		t.Rows = append(t.Rows, []report.Cell{
+		row := []report.Cell{
 			report.Text(c.Name), report.Text(c.side(c.Before, 0)), report.Text(c.side(c.After, 1)), report.Text(c.Kind.Change(float64(c.Effect))),
-			report.Text(c.Kind.Interval(float64(c.Low), float64(c.High))), report.Text(c.pText()), report.Text(c.wander()),
-			{Text: verdict, Style: c.Verdict.style()},
-		})
+			report.Text(c.Kind.Interval(float64(c.Low), float64(c.High))), report.Text(c.pText()), {Text: verdict, Style: c.Verdict.style()},
+		}
+		if wanders {
+			row = append(row, report.Text(c.wander()))
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

@@ -305,7 +305,8 @@ func (t *timeline) change(found []located, i int, excluded []EvaluatorChange, al
 const leastSwitch = 0.9
 
 // settle moves each change to the moment at which the recorded dimension that
-// explains it switched, where that lies within the change's interval.
+// explains it switched: it explains the behaviour as well as the best moment
+// does, and is known to the call.
 func (t *timeline) settle(found []located, excluded []EvaluatorChange, alpha float64) {
 	for i := range found {
 		c := t.change(found, i, excluded, alpha)
@@ -314,8 +315,7 @@ func (t *timeline) settle(found []located, excluded []EvaluatorChange, alpha flo
 		}
 		l := found[i]
 		l.index, _ = slices.BinarySearchFunc(t.frame.Units, c.Cause.Dimensions[0].FirstSeen, func(u traffic.Unit, at time.Time) int { return u.Start.Compare(at) })
-		if l.index < found[i].low-1 || l.index > found[i].high || i > 0 && l.index-found[i-1].index < minClusters ||
-			i+1 < len(found) && found[i+1].index-l.index < minClusters {
+		if i > 0 && l.index-found[i-1].index < minClusters || i+1 < len(found) && found[i+1].index-l.index < minClusters {
 			continue
 		}
 		l.by = ByCause

@@ -56,7 +56,7 @@ func (k Kind) Change(v float64) string {
 	case k == KindCategory:
 		return fmt.Sprintf("%.1f%% moved", 100*v)
 	case k == KindRank:
-		return fmt.Sprintf("P(later > earlier) %.2f", v)
+		return fmt.Sprintf("later > earlier %.2f", v)
 	case k == KindText:
 		return fmt.Sprintf("told apart %.2f", v)
 	case v >= 0:
