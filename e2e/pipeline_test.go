@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,34 +45,6 @@ func TestFreshness(t *testing.T) {
 	c.stop(t)
 }
 
-// Each component starts, passes data and stops alone in an otherwise stock
-// collector, with an empty configuration.
-func TestEachComponentAlone(t *testing.T) {
-	pipelines := map[string]struct{ processors, exporters, sections string }{
-		"genai_identity": {"[genai_identity]", "[file]", "processors:\n  genai_identity:\n" + fileExporter},
-		"genai_eval":     {"[genai_eval]", "[file]", "processors:\n  genai_eval:\n" + fileExporter},
-		"genai_parquet":  {"[]", "[genai_parquet]", "exporters:\n  genai_parquet:\n"},
-	}
-	for name, p := range pipelines {
-		t.Run(name, func(t *testing.T) {
-			c := newCollector(t, stockConfig(t, p.sections, p.processors, p.exporters))
-			c.start(t)
-			require.NoError(t, c.sendTraces(chatSpans(5, 2)))
-			c.stop(t)
-			if name == "genai_parquet" {
-				c.dataset = filepath.Join(c.logs, "spanloop-data")
-				assert.EqualValues(t, 5, c.count(t, "SELECT count(*) AS n FROM spans"))
-				return
-			}
-			out, err := os.ReadFile(filepath.Join(c.logs, "out.json"))
-			require.NoError(t, err)
-			assert.Equal(t, 5, strings.Count(string(out), `"gen_ai.operation.name"`))
-			want := map[string]string{"genai_identity": "spanloop.variant.id", "genai_eval": "gen_ai.evaluation.result"}
-			assert.Contains(t, string(out), want[name])
-		})
-	}
-}
-
 // stockConfig writes the configuration of an otherwise stock collector.
 func stockConfig(t *testing.T, sections, processors, exporters string) string {
 	t.Helper()
@@ -82,8 +53,6 @@ func stockConfig(t *testing.T, sections, processors, exporters string) string {
 	require.NoError(t, os.WriteFile(config, []byte(content), 0o600))
 	return config
 }
-
-const fileExporter = "exporters:\n  file:\n    path: out.json\n"
 
 const stockCollector = `receivers:
   otlp:
