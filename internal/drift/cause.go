@@ -27,7 +27,10 @@ const (
 	alike      = 0.6
 )
 
-const timeName = "time"
+const (
+	timeName   = "time"
+	paramsName = "parameters"
+)
 
 // candidate is one dimension as an explanation.
 type candidate struct {
@@ -263,8 +266,11 @@ func (c *Cause) name() {
 	var parts []string
 	for _, d := range c.Dimensions {
 		text := fmt.Sprintf("%s %s to %s", d.Name, d.Before, d.After)
-		if d.Detail != "" {
+		switch {
+		case d.Detail != "" && d.Name == paramsName:
 			text = d.Name + ": " + d.Detail
+		case d.Detail != "":
+			text += " (" + d.Detail + ")"
 		}
 		if !d.FirstSeen.IsZero() {
 			text += ", first seen " + stamp(d.FirstSeen)

@@ -107,7 +107,8 @@ func Run(ctx context.Context, db traffic.Querier, o Options) (*Report, error) {
 		return nil, err
 	}
 	if len(calls) > 0 {
-		return analyse(calls, extent, o), nil
+		r := analyse(calls, extent, o)
+		return r, r.describeTools(ctx, db)
 	}
 	seen, err := traffic.Versions(ctx, db, o.Prompt)
 	if err != nil {

@@ -42,7 +42,7 @@ func dimensions(f *traffic.Frame) []dimension {
 		{"responding model", familyModel, of(func(i *traffic.Identity) string { return i.ResponseModel })},
 		{"system fingerprint", familyModel, of(func(i *traffic.Identity) string { return i.Fingerprint })},
 		{"server", familyModel, of(func(i *traffic.Identity) string { return i.Server })},
-		{"parameters", familyParams, of(func(i *traffic.Identity) string {
+		{paramsName, familyParams, of(func(i *traffic.Identity) string {
 			if i.ParamsHash != "" {
 				return i.ParamsHash
 			}

@@ -26,7 +26,7 @@ func (r *Report) sections() []report.Section {
 	for i := range r.Changes {
 		c := &r.Changes[i]
 		sections = append(sections,
-			report.Section{Title: c.title(i + 1), Text: []string{"cause: " + c.Cause.Text}, Table: channelTable("", c.Channels)})
+			report.Section{Title: c.title(i + 1), Text: append([]string{"cause: " + c.Cause.Text}, c.Cause.differences()...), Table: channelTable("", c.Channels)})
 		if len(c.Examples) > 0 {
 			sections = append(sections, report.Section{Text: []string{"typical calls; replay one: spanloop replay TRACE:SPAN"}, Table: exampleTable(c.Examples)})
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spanloop/spanloop/internal/registry"
 	"github.com/spanloop/spanloop/internal/traffic"
 )
 
@@ -224,8 +225,10 @@ type CauseDimension struct {
 	After  string `json:"after"`
 	// FirstSeen is the start of the first call with the new value.
 	FirstSeen time.Time `json:"first_seen"`
-	// Detail says what in the value differs.
-	Detail string `json:"detail,omitempty"`
+	// Detail says what in the value differs; Differences are those of a tool's
+	// definition.
+	Detail      string            `json:"detail,omitempty"`
+	Differences []registry.Change `json:"differences,omitempty"`
 }
 
 // Explanation is a candidate with its criterion above the best one's.

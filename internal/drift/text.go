@@ -88,6 +88,9 @@ func (t *text) table(table *report.Table) {
 func (t *text) change(n int, c *Change) {
 	t.line(c.title(n), report.Strong)
 	t.line("  cause: "+c.Cause.Text, c.Cause.style())
+	for _, line := range c.Cause.differences() {
+		t.line("    "+line, report.Muted)
+	}
 	t.table(channelTable("", c.Channels[:min(8, len(c.Channels))]))
 	if more := len(c.Channels) - 8; more > 0 {
 		t.line(fmt.Sprintf("  and %d more", more), report.Muted)
@@ -106,6 +109,24 @@ func (c *Change) title(n int) string {
 		return fmt.Sprintf("Change %d: %s (when its cause switched; by behaviour alone, 90%%: %s to %s)", n, stamp(c.At), stamp(c.From), stamp(c.Until))
 	}
 	return fmt.Sprintf("Change %d: between the two windows; no one moment explains it", n)
+}
+
+// maxQuoted bounds what is quoted of a tool's definition, in columns.
+const maxQuoted = 150
+
+// differences quotes what changed in the definitions of tools.
+func (c *Cause) differences() []string {
+	var lines []string
+	for _, d := range c.Dimensions {
+		for _, x := range d.Differences {
+			for _, side := range []struct{ sign, text string }{{"- ", x.Before}, {"+ ", x.After}} {
+				if side.text != "" && len(lines) < 6 {
+					lines = append(lines, side.sign+x.Path+": "+report.Truncate(side.text, maxQuoted))
+				}
+			}
+		}
+	}
+	return lines
 }
 
 func (c *Cause) style() report.Style {
