@@ -37,6 +37,9 @@ type estimate struct {
 func newEstimate(frame *traffic.Frame, m *metric) *estimate {
 	e := &estimate{m: m, rareP: 1, incomparable: versionGate(m.Versions)}
 	if m.Kind == KindCategory {
+		if m.Weighted && e.incomparable == "" {
+			e.incomparable = "sampled with unequal probabilities, which the test of categories cannot allow for"
+		}
 		e.categories(frame)
 		return e
 	}

@@ -134,6 +134,9 @@ func Metrics(frame *Frame) []Metric {
 	for _, m := range append(builtIn(toolScores), scores...) {
 		if m.Name == "tool_call_accuracy" {
 			m.Versions = toolVersionsOf(scores)
+			m.Weighted = slices.ContainsFunc(scores, func(s Metric) bool {
+				return s.Weighted && slices.Contains(ToolEvaluators, strings.TrimPrefix(s.Name, "score:"))
+			})
 		}
 		if m.present(frame) {
 			metrics = append(metrics, m)

@@ -22,8 +22,10 @@ type scoreSeen struct {
 	kind, direction string
 	low, high       float64
 	numeric, binary bool
-	weighted        bool
-	versions        [2]map[string]int
+	// probabilities are the least and the largest with which a call was
+	// sampled.
+	probabilities [2]float64
+	versions      [2]map[string]int
 }
 
 // scoreMetrics makes one metric of every score name, judges and people first,
@@ -38,7 +40,7 @@ func scoreMetrics(frame *Frame) []Metric {
 			}
 			s := seen[name]
 			if s == nil {
-				s = &scoreSeen{binary: true, low: math.NaN(), high: math.NaN(), versions: [2]map[string]int{{}, {}}}
+				s = &scoreSeen{binary: true, low: math.NaN(), high: math.NaN(), probabilities: [2]float64{1, 0}, versions: [2]map[string]int{{}, {}}}
 				seen[name] = s
 			}
 			s.add(score, c.Arm)
@@ -70,7 +72,7 @@ func (s *scoreSeen) add(score Score, arm int) {
 		s.direction = score.Direction
 	}
 	s.versions[arm][score.Version]++
-	s.weighted = s.weighted || score.Probability < 1
+	s.probabilities = [2]float64{min(s.probabilities[0], score.Probability), max(s.probabilities[1], score.Probability)}
 	v := score.Number()
 	if math.IsNaN(v) {
 		return
@@ -86,7 +88,7 @@ func (s *scoreSeen) add(score Score, arm int) {
 }
 
 func (s *scoreSeen) metric(name string) Metric {
-	m := Metric{Name: "score:" + name, Kind: KindMean, Direction: s.direction, Low: s.low, High: s.high, Weighted: s.weighted,
+	m := Metric{Name: "score:" + name, Kind: KindMean, Direction: s.direction, Low: s.low, High: s.high, Weighted: s.probabilities[0] < s.probabilities[1],
 		Versions: [2][]string{ByCount(s.versions[0]), ByCount(s.versions[1])}}
 	if m.Direction == "" {
 		m.Direction = neutral
@@ -103,7 +105,7 @@ func (s *scoreSeen) metric(name string) Metric {
 		m.Kind, m.Margin = KindCategory, 0.05
 		m.Category = func(c *Call) string { return c.Scores[name].Label }
 		m.Direction = neutral
-	case s.binary:
+	case s.binary && !(s.low < 0) && !(s.high > 1):
 		m.Kind, m.Margin, m.Low, m.High = KindBinary, marginPoints, 0, 1
 	case !math.IsNaN(s.low) && !math.IsNaN(s.high) && s.high > s.low:
 		m.Margin = marginScore * (s.high - s.low)
