@@ -32,7 +32,32 @@ func (a *app) plan(ctx context.Context, f *replayFlags, args []string, snapshot 
 	if err != nil {
 		return nil, err
 	}
+	if source.Call.Input.Empty() {
+		if err := a.joinContent(ctx, source, snapshot); err != nil {
+			return nil, err
+		}
+	}
 	return replay.NewPlan(source, replay.PlanOptions{Changes: changes, Registry: snapshot, Dialect: f.dialect, PinModel: f.pinModel})
+}
+
+// joinContent adds content that arrived in log events beside the span.
+func (a *app) joinContent(ctx context.Context, source *replay.Source, snapshot *registry.Snapshot) error {
+	db, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	result, err := db.Query(ctx, `SELECT coalesce(system_instructions, ''), coalesce(input_messages, ''), coalesce(output_messages, ''), coalesce(tool_definitions, '')
+		FROM spans WHERE trace_id = ? AND span_id = ?`, source.Span.TraceID().String(), source.Span.SpanID().String())
+	if err != nil || len(result.Rows) == 0 {
+		return err
+	}
+	var texts [4]string
+	for i, value := range result.Rows[0] {
+		texts[i], _ = value.(string)
+	}
+	source.AddContent(replay.Content{System: texts[0], Input: texts[1], Output: texts[2], Tools: texts[3]}, snapshot)
+	return nil
 }
 
 // worst finds the production call with the worst score of a prompt version.

@@ -38,6 +38,9 @@ func (c *checker) add(severity wire.Severity, id, pointer, text string) {
 func Check(source *Source, request *wire.Request) []wire.Note {
 	c := &checker{source: source, request: request, proved: request.Grade == wire.Exact}
 	c.notes = slices.Clone(request.Notes)
+	if source.joined {
+		c.add(wire.Info, "content-from-events", "", "the span's content was found on log events")
+	}
 	if !c.proved {
 		c.content()
 		c.toolIDs()

@@ -46,6 +46,37 @@ type Source struct {
 	Recorded wire.Recorded
 	// Scores are those on the span.
 	Scores []evaluator.Score
+
+	// joined is set when content came from log events.
+	joined bool
+}
+
+// Content is the content of a call as log events hold it, in the shape of the
+// semantic conventions; empty where there is none.
+type Content struct{ System, Input, Output, Tools string }
+
+// AddContent fills in the content that the span itself does not hold, and
+// resolves the prompt with it.
+func (s *Source) AddContent(c Content, snapshot *registry.Snapshot) {
+	if s.Call.Input.Empty() && c.Input != "" {
+		s.Call.Input, s.joined = genai.MessagesFromJSON(c.Input), true
+	}
+	if s.Call.System.Empty() && c.System != "" {
+		m := genai.MessagesFromJSON(`[{"role":"system","parts":` + c.System + `}]`)
+		if list, err := m.List(); err == nil && len(list) == 1 {
+			s.Call.System, s.joined = genai.NewParts(list[0].Parts), true
+		}
+	}
+	if s.Call.Output.Empty() && c.Output != "" {
+		s.Call.Output, s.joined = genai.MessagesFromJSON(c.Output), true
+	}
+	if s.Call.Tools.Empty() && c.Tools != "" {
+		s.Call.Tools, s.joined = genai.ToolDefinitionsFromJSON(c.Tools), true
+	}
+	if s.joined && (s.Identity.Resolution == identity.RungNone || s.Identity.PromptName == "") {
+		s.Identity = identity.Identity{}
+		s.resolve(snapshot)
+	}
 }
 
 // Find reads the call of a span id, or of TRACE_ID:SPAN_ID. What the span does

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset"
+	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/wire"
 )
 
 func TestFind(t *testing.T) {
@@ -90,4 +92,40 @@ func TestParseWorst(t *testing.T) {
 		_, _, _, err := ParseWorst(text)
 		assert.ErrorContains(t, err, "SCORE:PROMPT@VERSION", text)
 	}
+}
+
+func TestContentOfLogEvents(t *testing.T) {
+	snapshot := load(t, registryFolder(t))
+	call := supportCall(t, snapshot)
+	call.prompt = ""
+	content := Content{}
+	call.edit = func(a pcommon.Map) {
+		for key, into := range map[string]*string{
+			"gen_ai.input.messages": &content.Input, "gen_ai.output.messages": &content.Output, "gen_ai.tool.definitions": &content.Tools,
+		} {
+			v, _ := a.Get(key)
+			*into = v.Str()
+			a.Remove(key)
+		}
+	}
+	source := call.source(t, snapshot)
+	assert.True(t, source.Call.Input.Empty())
+	source.AddContent(content, snapshot)
+	assert.Equal(t, "support", source.Identity.PromptName, "the prompt is found in the content")
+	plan, err := NewPlan(source, PlanOptions{Registry: snapshot, Changes: Changes{PromptVersion: "v2"}})
+	require.NoError(t, err)
+	assert.Equal(t, wire.Exact, plan.Request.Grade, "the hash proves joined content too")
+	assert.Equal(t, call.body, plan.Control.Text())
+	assert.Contains(t, noteIDs(plan.Notes), "content-from-events")
+
+	whole := supportCall(t, snapshot).source(t, snapshot)
+	whole.AddContent(Content{Input: `[{"role":"user","parts":[]}]`, System: `[{"type":"text","content":"x"}]`}, snapshot)
+	assert.Equal(t, 2, len(messagesOf(t, whole)), "the span's own content wins")
+}
+
+func messagesOf(t *testing.T, source *Source) []genai.Message {
+	t.Helper()
+	list, err := source.Call.Input.List()
+	require.NoError(t, err)
+	return list
 }
