@@ -6,7 +6,6 @@ package traffic
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 	"time"
