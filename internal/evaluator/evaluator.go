@@ -227,6 +227,9 @@ const (
 // sanitise makes text from spans fit to be shown: no control characters, no
 // bidirectional overrides, bounded.
 func sanitise(text string, limit int) string {
+	if isPlain(text) && len(text) <= limit {
+		return text
+	}
 	clean := strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
@@ -237,4 +240,14 @@ func sanitise(text string, limit int) string {
 		return r
 	}, clip(text, 4*limit))
 	return clip(clean, limit)
+}
+
+// isPlain tells whether a text is printable ASCII.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -58,18 +58,23 @@ func (c *candidate) add(s evaluator.Score) {
 			return
 		}
 	}
+	if c.scores == nil {
+		c.scores = make([]evaluator.Score, 0, 16)
+	}
 	c.scores = append(c.scores, s)
 }
 
 // write adds scores and decisions to the span. again is true when an earlier
 // processor has decided about the span under other rules.
 func (c *candidate) write(decisions []string, again bool) {
+	attributes := c.span.Attributes()
+	attributes.EnsureCapacity(attributes.Len() + 2*len(c.scores) + 1)
+	c.span.Events().EnsureCapacity(c.span.Events().Len() + len(c.scores))
 	for _, s := range c.scores {
 		if !again || !hasScore(c.span, s.EvaluationID) {
 			s.AppendTo(c.span, c.at)
 		}
 	}
-	attributes := c.span.Attributes()
 	var list pcommon.Slice
 	if before, ok := attributes.Get(evaluator.AttrDecisions); again && ok {
 		list = before.Slice()
