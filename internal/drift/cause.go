@@ -202,7 +202,7 @@ func sufficient(candidates []candidate, atTime float64) []candidate {
 func merge(tied []candidate) []candidate {
 	var kept []candidate
 	for _, c := range tied {
-		if c.name == "tool set" && slices.ContainsFunc(tied, func(x candidate) bool { return strings.HasPrefix(x.name, toolPrefix) }) {
+		if c.name == "toolset" && slices.ContainsFunc(tied, func(x candidate) bool { return strings.HasPrefix(x.name, toolPrefix) }) {
 			continue
 		}
 		i := slices.IndexFunc(kept, func(k candidate) bool { return k.family == c.family && c.family != familyTools })

@@ -141,7 +141,7 @@ func TestTwoChangesInOneWindow(t *testing.T) {
 		for _, i := range r.Identities {
 			explained[i.Name] = i.Change
 		}
-		require.Equal(t, map[string]int{"responding model": 2, "tool search": 1, "tool set": 0}, explained)
+		require.Equal(t, map[string]int{"responding model": 2, "tool search": 1, "toolset": 0}, explained)
 	})
 }
 

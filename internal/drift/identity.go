@@ -55,7 +55,7 @@ func dimensions(f *traffic.Frame) []dimension {
 		{"data source", familyData, of(func(i *traffic.Identity) string { return i.DataSource })},
 	}
 	all = append(all, toolDimensions(f)...)
-	all = append(all, dimension{"tool set", familyTools, of(func(i *traffic.Identity) string { return i.ToolsetHash })})
+	all = append(all, dimension{"toolset", familyTools, of(func(i *traffic.Identity) string { return i.ToolsetHash })})
 	return slices.DeleteFunc(all, func(d dimension) bool {
 		return !slices.ContainsFunc(f.Calls, func(c traffic.Call) bool { return d.value(&c) != "" })
 	})
