@@ -86,7 +86,6 @@ type drifted struct {
 		DatedBy string    `json:"dated_by"`
 		Cause   struct {
 			Kind       string      `json:"kind"`
-			Text       string      `json:"text"`
 			Dimensions []dimension `json:"dimensions"`
 		} `json:"cause"`
 	} `json:"changes"`
@@ -109,7 +108,7 @@ func (d *drifted) change(day time.Time, name, after string) (reported string, fo
 			continue
 		}
 		cause := c.Cause.Dimensions[0]
-		reported = fmt.Sprintf("drift: %s, %s", c.At.Format(time.DateOnly), c.Cause.Text)
+		reported = fmt.Sprintf("drift: %s, %s %s to %s", c.At.Format(time.DateOnly), cause.Name, cause.Before, cause.After)
 		onDay := cause.FirstSeen.Format(time.DateOnly) == day.Format(time.DateOnly)
 		near := c.At.Sub(day).Abs() <= 24*time.Hour
 		if c.DatedBy != "" && near && onDay && c.Cause.Kind == "recorded" && len(c.Cause.Dimensions) == 1 && (after == "" || cause.After == after) {
