@@ -115,41 +115,31 @@ func nullable(t time.Time) any {
 	return t.UTC()
 }
 
+// write prints the breakdowns one below the other; as CSV they are one table.
 func (c *coverage) write(a *app) error {
-	title := fmt.Sprintf("Coverage: %d of %d model calls resolved", c.Resolved, c.Calls)
 	sections := []struct {
-		title string
-		rows  []share
+		name, title string
+		rows        []share
 	}{
-		{"Prompt resolved by", c.Resolution}, {"Prompts", top(c.Prompts, 20)},
-		{"Tool definitions", c.Tools}, {"Replayable", c.Replayable},
+		{"resolution", "Prompt resolved by", c.Resolution}, {"prompts", "Prompts", c.Prompts},
+		{"tools", "Tool definitions", c.Tools}, {"replayable", "Replayable", c.Replayable},
 	}
-	page := report.Page{Title: title}
+	d := document{
+		title: fmt.Sprintf("Coverage: %d of %d model calls resolved", c.Resolved, c.Calls),
+		csv:   &report.Table{Columns: []report.Column{{Name: "section"}, {Name: "name"}, {Name: "calls"}, {Name: "percent"}, {Name: "reason"}}},
+	}
 	for _, s := range sections {
-		t := shareTable(s.title, s.rows)
-		switch report.Format(a.Format) {
-		case report.FormatHTML:
-			page.Sections = append(page.Sections, report.Section{Title: s.title, Table: t})
-			continue
-		case report.FormatTable:
-			if len(page.Sections) == 0 && title != "" {
-				if _, err := fmt.Fprintln(a.Out, title); err != nil {
-					return err
-				}
-				title = ""
-			}
-			if _, err := fmt.Fprintln(a.Out); err != nil {
-				return err
-			}
-		}
-		if err := t.Write(a.Out, report.Format(a.Format), a.options()); err != nil {
-			return err
+		d.parts = append(d.parts, part{title: s.title, table: shareTable(top(s.rows, 20))})
+		for _, r := range s.rows {
+			d.csv.Rows = append(d.csv.Rows, []report.Cell{
+				report.Text(s.name), report.Text(r.Name), report.Number(r.Calls, "%d"), report.Number(r.Percent, "%g"), report.Text(r.Reason),
+			})
 		}
 	}
-	if a.Format == string(report.FormatHTML) {
-		return page.Write(a.Out)
+	if c.Calls == 0 {
+		a.note("no production model calls%s", map[bool]string{true: " between --since and --until"}[a.Since != "" || a.Until != ""])
 	}
-	return nil
+	return a.document(d)
 }
 
 // top keeps the first rows and sums up the rest.
@@ -165,9 +155,9 @@ func top(rows []share, n int) []share {
 	return append(rows[:n:n], rest)
 }
 
-func shareTable(title string, rows []share) *report.Table {
+func shareTable(rows []share) *report.Table {
 	t := &report.Table{
-		Columns: []report.Column{{Name: "name", Title: title}, {Name: "calls", Align: report.Right}, {Name: "percent", Title: "share", Align: report.Right}, {Name: "reason"}},
+		Columns: []report.Column{{Name: "name"}, {Name: "calls", Align: report.Right}, {Name: "percent", Title: "share", Align: report.Right}, {Name: "reason"}},
 	}
 	total, sum := int64(0), 0.0
 	for _, s := range rows {

@@ -117,7 +117,10 @@ func (a *app) query(ctx context.Context, statement string, limit int) error {
 		out.limit = defaultLimit
 	}
 	err = db.Each(ctx, statement, nil, out.head, out.row)
-	if err != nil && !errors.Is(err, errEnough) {
+	switch {
+	case errors.Is(err, query.ErrStatement), errors.Is(err, query.ErrNotRead):
+		return usage(err)
+	case err != nil && !errors.Is(err, errEnough):
 		return err
 	}
 	if err := out.end(); err != nil {
