@@ -43,15 +43,19 @@ func MessagesFromJSON(text string) Messages {
 	return m
 }
 
-// hasPartsShape tells from the text's beginning whether its messages have
-// parts, as the semantic conventions ask, and from its end that it was not cut
-// off.
+// hasPartsShape tells from the text's beginning whether its messages have parts
+// with a type, as the semantic conventions ask (those of Gemini have none), and
+// from its end that it was not cut off.
 func hasPartsShape(text string) bool {
 	if len(text) == 0 || text[0] != '[' || !looksClosed(text) {
 		return false
 	}
 	at := firstMember(text, "parts")
-	return at >= 0 && text[at] == '['
+	if at < 0 || text[at] != '[' {
+		return false
+	}
+	first := skipSpace(text, at+1)
+	return first < len(text) && text[first] == ']' || firstMember(text[at:], "type") >= 0
 }
 
 // beginsWithSystem tells whether the first message is an instruction.

@@ -99,6 +99,8 @@ func (r *reading) kindByContent(span ptrace.Span, scope pcommon.InstrumentationS
 		return KindAgent
 	case model && (r.has(fInputTokens) || content):
 		return KindInference
+	case span.Name() == "call_llm" && r.hasKey("gcp.vertex.agent.llm_request"):
+		return KindInference
 	case scope.Name() == "braintrust" && r.hasKey("braintrust.input_json"):
 		return KindInference
 	case r.hasKey("langwatch.prompt.id"):

@@ -64,7 +64,7 @@ func partOf(item gjson.Result) Part {
 	case PartText, "input_text", "output_text":
 		return Part{Type: PartText, Content: firstPresent(content, text).String(), Raw: otelRaw(item, kind == PartText && content.Exists())}
 	case PartReasoning, "thinking":
-		return Part{Type: PartReasoning, Content: firstPresent(content, thinking, text).String(), Raw: otelRaw(item, kind == PartReasoning)}
+		return Part{Type: PartReasoning, Content: firstPresent(content, thinking, text).String(), Raw: otelRaw(item, kind == PartReasoning && content.Exists())}
 	case PartToolCall, "tool_use", "tool-call", "toolUse", "function_call", "function":
 		part := toolCallPart(item)
 		part.Raw = otelRaw(item, kind == PartToolCall)

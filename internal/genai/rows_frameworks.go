@@ -105,6 +105,7 @@ var vercelRows = dialectRows{
 		{key: "ai.response.id", field: fResponseID, rank: 10},
 		{key: "ai.usage.inputTokens", field: fInputTokens, rank: 30},
 		{key: "ai.usage.promptTokens", field: fInputTokens, rank: 40},
+		{key: "ai.usage.tokens", field: fInputTokens, rank: 45},
 		{key: "ai.usage.outputTokens", field: fOutputTokens, rank: 30},
 		{key: "ai.usage.completionTokens", field: fOutputTokens, rank: 40},
 		{key: "ai.usage.cachedInputTokens", field: fCacheRead, rank: 50},
