@@ -82,7 +82,7 @@ func yamlError(data []byte, err error) error {
 }
 
 // goType is the name of our own type at the end of the decoder's messages.
-var goType = regexp.MustCompile(` (in type|into) registry\.\w+$`)
+var goType = regexp.MustCompile(` (in type|into) \S*(registry|yaml)\.\S+$`)
 
 // badTime is the text of a value that should have been a time.
 func badTime(err error) (string, bool) {
