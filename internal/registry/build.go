@@ -6,6 +6,7 @@ package registry
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type parsedFile struct {
 	// sum tells two contents apart, 0 for none; settledWhenRead that the time does.
 	sum             uint64
 	settledWhenRead bool
+	built           *built
 }
 
 // builder joins parsed files to a snapshot. A file with an error, and what
@@ -179,7 +181,34 @@ func (p *Prompt) sort() {
 	})
 }
 
+// built is a version as it was made from a file, and what else it was made from.
+type built struct {
+	version *Version
+	specs   map[string]VariableSpec
+	// partials are those that the file includes itself.
+	partials []*PartialVersion
+}
+
+// version makes a version of a prompt, or takes the one that was made from the
+// same file and the same partials before: most of a registry is as it was.
 func (b *builder) version(f *parsedFile, doc *parsedVersion, specs map[string]VariableSpec) (*Version, error) {
+	partials := b.partials.included(doc)
+	if old := f.built; old != nil && maps.Equal(old.specs, specs) && slices.EqualFunc(old.partials, partials, samePartial) {
+		return old.version, nil
+	}
+	v, err := b.newVersion(f, doc, specs)
+	f.built = nil
+	if err == nil {
+		f.built = &built{v, specs, partials}
+	}
+	return v, err
+}
+
+func samePartial(x, y *PartialVersion) bool {
+	return x != nil && y != nil && x.Version == y.Version && x.Hash == y.Hash && slices.Equal(x.Partials, y.Partials)
+}
+
+func (b *builder) newVersion(f *parsedFile, doc *parsedVersion, specs map[string]VariableSpec) (*Version, error) {
 	v := &Version{
 		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Parent: doc.Parent,
 		Params: doc.params, ResponseFormat: doc.responseFormat, File: b.path(f),

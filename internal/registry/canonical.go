@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gowebpki/jcs"
 )
@@ -136,43 +137,94 @@ func marshal(v any) []byte {
 }
 
 // contentHash is the identity of a prompt version: its messages, the hashes of
-// the partials it includes, its parameters and its response format.
+// the partials it includes, its parameters and its response format. It writes the
+// RFC 8785 form directly, with the keys in their order.
 func contentHash(messages []TemplateMessage, partials []PartialRef, params, format json.RawMessage) (string, error) {
-	type message struct {
-		Role    string `json:"role"`
-		Content string `json:"content"`
-	}
-	content := struct {
-		Messages       []message       `json:"messages"`
-		Partials       []partialHash   `json:"partials,omitempty"`
-		Params         json.RawMessage `json:"params,omitempty"`
-		ResponseFormat json.RawMessage `json:"response_format,omitempty"`
-	}{Partials: partialHashes(partials), Params: params, ResponseFormat: format}
+	size := 64 + len(params) + len(format)
 	for _, m := range messages {
-		content.Messages = append(content.Messages, message(m))
+		size += len(m.Content) + len(m.Content)/16 + 64
 	}
-	return HashJSON(marshal(content))
-}
-
-type partialHash struct {
-	Name string `json:"name"`
-	Hash string `json:"hash"`
-}
-
-func partialHashes(refs []PartialRef) []partialHash {
-	var out []partialHash
-	for _, ref := range refs {
-		h := partialHash{ref.Name, ref.Hash}
-		if k := len(out) - 1; k < 0 || out[k] != h {
-			out = append(out, h)
+	out := append(make([]byte, 0, size), `{"messages":[`...)
+	for i, m := range messages {
+		if i > 0 {
+			out = append(out, ',')
 		}
+		out = appendString(append(out, `{"content":`...), m.Content)
+		out = appendString(append(out, `,"role":`...), m.Role)
+		out = append(out, '}')
+	}
+	out = append(out, ']')
+	out, err := appendMember(out, "params", params)
+	if err != nil {
+		return "", err
+	}
+	out = appendPartials(out, partials)
+	if out, err = appendMember(out, "response_format", format); err != nil {
+		return "", err
+	}
+	return hashBytes(append(out, '}')), nil
+}
+
+// partialContentHash is the identity of a version of a partial.
+func partialContentHash(content string, partials []PartialRef) string {
+	out := appendString([]byte(`{"content":`), content)
+	return hashBytes(append(appendPartials(out, partials), '}'))
+}
+
+func appendMember(out []byte, name string, value json.RawMessage) ([]byte, error) {
+	if len(value) == 0 {
+		return out, nil
+	}
+	canonical, err := CanonicalJSON(value)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(out, `,"`+name+`":`...), canonical...), nil
+}
+
+// appendPartials names each partial with its hash, once.
+func appendPartials(out []byte, refs []PartialRef) []byte {
+	for i, ref := range refs {
+		switch {
+		case i == 0:
+			out = append(out, `,"partials":[`...)
+		case refs[i-1].Name == ref.Name && refs[i-1].Hash == ref.Hash:
+			continue
+		default:
+			out = append(out, ',')
+		}
+		out = appendString(append(out, `{"hash":`...), ref.Hash)
+		out = append(appendString(append(out, `,"name":`...), ref.Name), '}')
+	}
+	if len(refs) > 0 {
+		out = append(out, ']')
 	}
 	return out
 }
 
-func partialContentHash(content string, partials []PartialRef) (string, error) {
-	return HashJSON(marshal(struct {
-		Content  string        `json:"content"`
-		Partials []partialHash `json:"partials,omitempty"`
-	}{content, partialHashes(partials)}))
+// appendString writes a string as RFC 8785 does: nothing is escaped that need
+// not be.
+func appendString(out []byte, s string) []byte {
+	out = append(out, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			out = append(out, '\\', byte(r))
+		case r >= ' ':
+			out = utf8.AppendRune(out, r)
+		case r == '\b':
+			out = append(out, `\b`...)
+		case r == '\t':
+			out = append(out, `\t`...)
+		case r == '\n':
+			out = append(out, `\n`...)
+		case r == '\f':
+			out = append(out, `\f`...)
+		case r == '\r':
+			out = append(out, `\r`...)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return append(out, '"')
 }

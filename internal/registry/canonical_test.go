@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -189,5 +190,48 @@ func TestContentHashIsATree(t *testing.T) {
 		"order of keys": "response_format: {type: text}\nparams: {top_p: 1.0, temperature: 5e-1}\nmessages: [{content: 'Report. {{> tone@1}}', role: system}, {role: user, content: '{{q}}'}]\n",
 	} {
 		assert.Equal(t, base.Hash, load(t, files(map[string]string{one: same})).Prompt("p").Latest().Hash, name)
+	}
+}
+
+// The hash of a version is that of its RFC 8785 form as anybody else computes it.
+func TestContentHashIsOfCanonicalJSON(t *testing.T) {
+	g := generator{newRand(4)}
+	for range 500 {
+		text := g.value() + hostileTexts[g.IntN(len(hostileTexts))]
+		if !utf8.ValidString(text) {
+			continue
+		}
+		messages := []TemplateMessage{{"system", text}, {"user", g.value()}}
+		refs := []PartialRef{{"a", "1", "sha256:1"}, {"a", "2", "sha256:1"}, {"b\n", "1", "sha256:2"}}[:g.IntN(4)]
+		params, format := json.RawMessage(g.shuffled(map[string]any{"a": g.json(2)})), json.RawMessage(nil)
+		if g.IntN(2) == 0 {
+			params, format = nil, params
+		}
+		object := map[string]any{"messages": []any{map[string]any{"role": "system", "content": text}, map[string]any{"role": "user", "content": messages[1].Content}}}
+		var partials []any
+		for i, ref := range refs {
+			if i != 1 {
+				partials = append(partials, map[string]any{"name": ref.Name, "hash": ref.Hash})
+			}
+		}
+		for key, value := range map[string]any{"params": params, "response_format": format, "partials": partials} {
+			switch v := value.(type) {
+			case json.RawMessage:
+				if v != nil {
+					object[key] = v
+				}
+			case []any:
+				if v != nil {
+					object[key] = v
+				}
+			}
+		}
+		got, err := contentHash(messages, refs, params, format)
+		require.NoError(t, err)
+		require.Equal(t, mustHash(t, string(marshal(object))), got, "%s", marshal(object))
+		if partials == nil {
+			continue
+		}
+		require.Equal(t, mustHash(t, string(marshal(map[string]any{"content": text, "partials": partials}))), partialContentHash(text, refs))
 	}
 }

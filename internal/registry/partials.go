@@ -115,10 +115,7 @@ func (s *partialSet) make(f *parsedFile, doc *parsedVersion, path []string) (*Pa
 		}
 	}
 	v.Partials = sortedRefs(all)
-	hash, err := partialContentHash(v.Content, v.Partials)
-	if err != nil {
-		return nil, err
-	}
+	hash := partialContentHash(v.Content, v.Partials)
 	if doc.Hash != "" && doc.Hash != hash {
 		return nil, failAt(1, "the content was changed in place: the file says %s, its content is %s; add a new version instead", short(doc.Hash), short(hash))
 	}
@@ -185,6 +182,22 @@ func splitReference(reference string) (name, version string) {
 		return reference[:at], reference[at+1:]
 	}
 	return reference, ""
+}
+
+// included are the partials that a file includes itself; nil for one that is not
+// there.
+func (s *partialSet) included(doc *parsedVersion) []*PartialVersion {
+	var out []*PartialVersion
+	for i := range doc.templates {
+		for _, reference := range doc.templates[i].template.Partials() {
+			var v *PartialVersion
+			if f, err := s.find(reference, doc.Partials, doc.Time); err == nil {
+				v = s.built[f.name].byVersion[f.value.(*parsedVersion).Version]
+			}
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // resolver returns the look-up for a file with these pins and this time, and

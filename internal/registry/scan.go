@@ -150,7 +150,7 @@ func (s *scanner) versions(base, name, rel string) {
 		case !isYAML || s.isDir(file, entry):
 			s.warn(file, "unknown file: ignored; versions are .yaml files")
 		default:
-			s.add(kind, name, stem, file)
+			s.add(kind, name, stem, file, entry)
 		}
 	}
 }
@@ -160,25 +160,28 @@ func (s *scanner) file(base, name, rel string, entry fs.DirEntry) {
 	stem, isYAML := yamlStem(entry.Name())
 	switch {
 	case base == promptsFolder && name != "" && entry.Name() == promptFile:
-		s.add(kindPrompt, name, stem, rel)
+		s.add(kindPrompt, name, stem, rel, entry)
 	case base == toolsFolder && name != "" && isYAML:
-		s.add(kindTool, name, stem, rel)
+		s.add(kindTool, name, stem, rel, entry)
 	case base == toolsFolder && name != "" && strings.HasSuffix(rel, ".json"):
-		s.add(kindTool, name, strings.TrimSuffix(entry.Name(), ".json"), rel)
+		s.add(kindTool, name, strings.TrimSuffix(entry.Name(), ".json"), rel, entry)
 	case base == releasesFolder && isYAML:
 		prompt := path.Join(name, stem)
 		if err := CheckName(prompt); err != nil {
 			s.fail(rel, err.Error()+": ignored")
 			return
 		}
-		s.add(kindRelease, prompt, stem, rel)
+		s.add(kindRelease, prompt, stem, rel, entry)
 	default:
 		s.warn(rel, "unknown file: ignored")
 	}
 }
 
-func (s *scanner) add(kind fileKind, name, stem, rel string) {
-	info, err := fs.Stat(s.fs, rel)
+func (s *scanner) add(kind fileKind, name, stem, rel string, entry fs.DirEntry) {
+	info, err := entry.Info()
+	if entry.Type()&fs.ModeSymlink != 0 {
+		info, err = fs.Stat(s.fs, rel)
+	}
 	f := sourceFile{kind: kind, name: name, stem: stem, rel: rel}
 	switch {
 	case err != nil:

@@ -40,7 +40,8 @@ type Store struct {
 // Option changes how a Store works.
 type Option func(*Store)
 
-// WithInterval sets how often the directory is looked at.
+// WithInterval sets how often the directory is looked at; one so large that this
+// takes more than a twentieth of the time is looked at less often.
 func WithInterval(d time.Duration) Option { return func(s *Store) { s.interval = d } }
 
 // WithLogger has a function called once for each new problem, from the Store's
@@ -85,20 +86,29 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// maxShare is how much of the time may go into looking for changes: one part in
+// so many. A very large registry is looked at less often than the interval says.
+const maxShare = 20
+
 func (s *Store) watch() {
 	ticks := s.ticks
+	var timer *time.Timer
 	if ticks == nil {
-		t := time.NewTicker(s.interval)
-		defer t.Stop()
-		ticks = t.C
+		timer = time.NewTimer(s.interval)
+		defer timer.Stop()
+		ticks = timer.C
 	}
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-ticks:
+			start := time.Now()
 			if next, changed := s.loader.reload(false); changed {
 				s.adopt(next)
+			}
+			if timer != nil {
+				timer.Reset(max(s.interval, maxShare*time.Since(start)))
 			}
 		}
 	}
