@@ -226,7 +226,7 @@ func TestPromptErrors(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"wrong prompt":         {[]string{"prompt", "show", "suport-agent"}, []string{`no prompt "suport-agent"`, "there is support-agent"}},
+		"wrong prompt":         {[]string{"prompt", "show", "support-agnt"}, []string{`no prompt "support-agnt"`, "there is support-agent"}},
 		"wrong version":        {[]string{"prompt", "diff", agent, "v3.1", "v3.3"}, []string{`no version "v3.3"`, "v3.2"}},
 		"wrong subcommand":     {[]string{"prompt", "lst"}, []string{"unknown command"}},
 		"too few arguments":    {[]string{"prompt", "diff", agent, "v3.1"}, []string{"accepts 3 arg"}},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 )
 
 // lockFile is held while a registry is written.
@@ -62,7 +63,7 @@ func (f *folder) read(matters func(sourceFile) bool) (*Snapshot, []*parsedFile) 
 	parsed, _ := l.parseAll(f.root, kept)
 	b := newBuilder(f.dir, parsed)
 	s := b.snapshot()
-	s.problems = append(problems, b.problems...)
+	s.problems = slices.Concat(problems, b.problems)
 	return s, parsed
 }
 

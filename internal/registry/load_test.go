@@ -94,7 +94,7 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		"wrong type":              {map[string]string{one: "time: 2026-01-01\nmessages: 7\n"}, []string{one + ":2: not valid YAML for this file: cannot unmarshal !!int `7`"}},
 		"wrong type of a time":    {map[string]string{one: "template: t\ntime: soon\n"}, []string{one + `:2: not valid YAML for this file: "soon" is no time`}},
-		"unknown key":             {map[string]string{one: simple + "modle: x\n"}, []string{one + ":3: not valid YAML for this file: field modle not found"}},
+		"unknown key":             {map[string]string{one: simple + "mdl: x\n"}, []string{one + ":3: not valid YAML for this file: field mdl not found"}},
 		"duplicate key":           {map[string]string{one: simple + "time: 2026-01-02\n"}, []string{one + `:3: not valid YAML for this file: mapping key "time" already defined at line 1`}},
 		"duplicate key in params": {map[string]string{one: simple + "params:\n  a: 1\n  a: 2\n"}, []string{one + `:5: key "a" occurs twice`}},
 		"tab":                     {map[string]string{one: "time: 2026-01-01\nmessages:\n\t- role: user\n"}, []string{one + ":3: not valid YAML for this file: found character that cannot start any token"}},
@@ -157,6 +157,7 @@ func TestLoadRefuses(t *testing.T) {
 		"history out of order":          {map[string]string{one: simple, release: "- {environment: a, time: 2026-01-02, targets: [{version: 1}]}\n- {environment: a, time: 2026-01-01, targets: [{version: 1}]}\n"}, []string{release + ":2: this release of a is older"}},
 		"released version edited":       {map[string]string{one: simple, release: "- {environment: a, time: 2026-01-02, targets: [{version: 1, hash: 'sha256:00'}]}\n"}, []string{one + `:1: released version "1" was changed in place`}},
 		"release a map":                 {map[string]string{one: simple, release: "environment: a\n"}, []string{release + ":1: not valid YAML for this file: cannot unmarshal !!map"}},
+		"two files of releases":         {map[string]string{one: simple, release: "[]\n", "releases/p.yml": "[]\n"}, []string{"releases/p.yml:1: a second file of releases: " + release}},
 		"unknown folder":                {map[string]string{"prompt/p.yaml": simple}, []string{"prompt: warning: unknown folder: ignored"}},
 		"unknown file":                  {map[string]string{"prompts/p/v1.yaml": simple, "x.txt": "a"}, []string{"prompts/p/v1.yaml: warning: unknown file: ignored", "x.txt: warning: unknown file: ignored"}},
 		"versions of no prompt":         {map[string]string{"prompts/versions/1.yaml": simple}, []string{`prompts/versions: name "versions": the part "versions" is reserved: ignored`}},

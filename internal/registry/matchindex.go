@@ -71,15 +71,6 @@ type matcher struct {
 	always []*entry
 }
 
-type windowTable struct {
-	size   int
-	top    uint64
-	filter [1 << (filterBits - 6)]uint64
-	table  map[uint64][]anchor
-	// deepest is the last message that has an anchor.
-	deepest int
-}
-
 func newMatcher(refs []VersionRef) *matcher {
 	m := &matcher{static: map[string][]*entry{}, byRef: map[VersionRef][]*entry{}}
 	known := map[string]*entry{}
@@ -177,43 +168,6 @@ func better(count map[string]int, literal string, message int, than anchor) bool
 	return len(literal) > len(than.literal)
 }
 
-// windowClass is the index of the largest window that fits.
-func windowClass(literal string) int {
-	for i, size := range windowSizes {
-		if len(literal) >= size {
-			return i
-		}
-	}
-	return len(windowSizes)
-}
-
-// divergences returns, for each literal, the first byte at which no other
-// literal is like it any more.
-func divergences(count map[string]int) map[string]int {
-	sorted := sortedKeys(count)
-	out := make(map[string]int, len(sorted))
-	before := 0
-	for i, literal := range sorted {
-		after := 0
-		if i+1 < len(sorted) {
-			after = commonPrefix(literal, sorted[i+1])
-		}
-		out[literal] = max(before, after)
-		before = after
-	}
-	return out
-}
-
-func commonPrefix(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
-
 // place enters an anchor into the table of its window size, with the window
 // around the byte at offset.
 func (m *matcher) place(a anchor) {
@@ -229,30 +183,6 @@ func (m *matcher) place(a anchor) {
 	s.table[h] = append(s.table[h], a)
 	s.filter[filterIndex(h)>>6] |= 1 << (filterIndex(h) & 63)
 	s.deepest = max(s.deepest, a.message)
-}
-
-func (m *matcher) table(size int) *windowTable {
-	for _, s := range m.scans {
-		if s.size == size {
-			return s
-		}
-	}
-	s := &windowTable{size: size, top: 1, table: map[uint64][]anchor{}}
-	for range size - 1 {
-		s.top *= hashBase
-	}
-	m.scans = append(m.scans, s)
-	return s
-}
-
-func filterIndex(h uint64) uint64 { return h >> (64 - filterBits) }
-
-func hashOf(window string) uint64 {
-	var h uint64
-	for i := range len(window) {
-		h = h*hashBase + uint64(window[i])
-	}
-	return h
 }
 
 // candidates returns the entries that may explain the texts, each once.
@@ -299,24 +229,4 @@ func appendNew(out, more []*entry) []*entry {
 		}
 	}
 	return out
-}
-
-// find rolls the hash over the text and visits the anchors of known windows.
-func (s *windowTable) find(text string, visit func(a anchor, at int)) {
-	if len(text) < s.size {
-		return
-	}
-	h := hashOf(text[:s.size])
-	for at := 0; ; at++ {
-		f := filterIndex(h)
-		if s.filter[f>>6]&(1<<(f&63)) != 0 {
-			for _, a := range s.table[h] {
-				visit(a, at)
-			}
-		}
-		if at+s.size == len(text) {
-			return
-		}
-		h = (h-uint64(text[at])*s.top)*hashBase + uint64(text[at+s.size])
-	}
 }

@@ -4,15 +4,11 @@
 package registry
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
-	"strconv"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/spanloop/spanloop/internal/registry/mustache"
 )
@@ -36,23 +32,6 @@ type NewVersion struct {
 	Parent string
 	// Time is when the version was made; zero for now.
 	Time time.Time
-}
-
-// versionFile is the order in which a version's keys are written.
-type versionFile struct {
-	Version        string            `yaml:"version"`
-	Author         string            `yaml:"author,omitempty"`
-	Time           string            `yaml:"time"`
-	Message        string            `yaml:"message,omitempty"`
-	Parent         string            `yaml:"parent,omitempty"`
-	Hash           string            `yaml:"hash,omitempty"`
-	Partials       map[string]string `yaml:"partials,omitempty"`
-	Template       *string           `yaml:"template,omitempty"`
-	Messages       []TemplateMessage `yaml:"messages,omitempty"`
-	Content        *string           `yaml:"content,omitempty"`
-	Params         *yaml.Node        `yaml:"params,omitempty"`
-	ResponseFormat *yaml.Node        `yaml:"response_format,omitempty"`
-	Definition     *yaml.Node        `yaml:"definition,omitempty"`
 }
 
 // AddVersion writes a new version of a prompt, which is created if need be. An
@@ -138,9 +117,6 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 	return doc, nil
 }
 
-// stamp is a time as it is written: UTC, to the nanosecond where it has them.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
 // pin names the version of each partial that a template names without: the given
 // one, else the newest.
 func pin(snapshot *Snapshot, texts []string, given map[string]string) (map[string]string, error) {
@@ -169,53 +145,6 @@ func pin(snapshot *Snapshot, texts []string, given map[string]string) (map[strin
 	return pins, nil
 }
 
-// jsonNode is JSON as a YAML node; nil for none.
-func jsonNode(text json.RawMessage) (*yaml.Node, error) {
-	if len(bytes.TrimSpace(text)) == 0 || string(text) == "null" {
-		return nil, nil
-	}
-	if !json.Valid(text) {
-		return nil, errors.New("not valid JSON")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	return jsonValue(d)
-}
-
-// jsonValue reads one JSON value and keeps the order of its keys.
-func jsonValue(d *json.Decoder) (*yaml.Node, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, fmt.Errorf("JSON: %w", err)
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		node := &yaml.Node{Kind: yaml.SequenceNode}
-		if t == '{' {
-			node.Kind = yaml.MappingNode
-		}
-		for d.More() {
-			child, err := jsonValue(d)
-			if err != nil {
-				return nil, err
-			}
-			node.Content = append(node.Content, child)
-		}
-		_, err := d.Token()
-		return node, err
-	case json.Number:
-		tag := "!!int"
-		if _, err := strconv.ParseInt(t.String(), 10, 64); err != nil {
-			tag = "!!float"
-		}
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: t.String()}, nil
-	default:
-		node := &yaml.Node{}
-		err := node.Encode(t)
-		return node, err
-	}
-}
-
 // add writes the file of a version that is not there, unless the registry would
 // refuse it.
 func add[T any](f *folder, before *Snapshot, source sourceFile, files []*parsedFile, doc *versionFile, find func(*Snapshot) (*T, string)) (*T, error) {
@@ -239,39 +168,4 @@ func add[T any](f *folder, before *Snapshot, source sourceFile, files []*parsedF
 	}
 	doc.Hash = hash
 	return added, f.create(source.rel, encode(doc))
-}
-
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("registry: encoding %T: %v", v, err))
-	}
-	return b.Bytes()
-}
-
-// nextVersion counts the last number of the latest version up until the name is
-// free: 3.1 is followed by 3.2, v7 by v8, nothing by 1.
-func nextVersion(latest string, count int, taken func(string) bool) string {
-	end := len(latest)
-	for end > 0 && (latest[end-1] < '0' || latest[end-1] > '9') {
-		end--
-	}
-	start := end
-	for start > 0 && latest[start-1] >= '0' && latest[start-1] <= '9' {
-		start--
-	}
-	prefix, suffix := latest[:start], latest[end:]
-	number, err := strconv.ParseUint(latest[start:end], 10, 32)
-	if err != nil {
-		prefix, suffix, number = "", "", uint64(count)
-	}
-	for {
-		number++
-		next := prefix + strconv.FormatUint(number, 10) + suffix
-		if !taken(next) {
-			return next
-		}
-	}
 }

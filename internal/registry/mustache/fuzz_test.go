@@ -4,6 +4,7 @@
 package mustache
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -20,8 +21,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source, value string) {
 		parsed, err := Parse(source)
 		if err != nil {
-			syntax, ok := err.(*SyntaxError)
-			if !ok || syntax.Line < 1 || syntax.Line > 1+strings.Count(source, "\n") {
+			var syntax *SyntaxError
+			if !errors.As(err, &syntax) || syntax.Line < 1 || syntax.Line > 1+strings.Count(source, "\n") {
 				t.Fatalf("%v for %q", err, source)
 			}
 			return
