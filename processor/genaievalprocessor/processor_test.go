@@ -51,6 +51,7 @@ func TestOthersPassUntouched(t *testing.T) {
 		"call of our judge": func(s ptrace.Span) { s.Attributes().PutBool(evaluator.AttrJudgeCall, true) },
 		"replay":            func(s ptrace.Span) { s.Attributes().PutBool(identity.AttrReplay, true) },
 		"replay as text":    func(s ptrace.Span) { s.Attributes().PutStr(identity.AttrReplay, "true") },
+		"told twice":        func(s ptrace.Span) { s.Attributes().PutStr(genai.AttrDuplicateOf, "0102030405060708") },
 		"all rules decided": func(s ptrace.Span) {
 			s.Attributes().PutEmptySlice(evaluator.AttrDecisions).AppendEmpty().SetStr("default=scored")
 		},
