@@ -23,6 +23,7 @@ const (
 	StopReason   = "stop-reason"
 	Final        = "final"
 	Failed       = "error"
+	Unrecorded   = "unrecorded"
 	maxPathBytes = 200
 )
 
@@ -38,10 +39,14 @@ type Divergence struct {
 	After  string `json:"after,omitempty"`
 }
 
-// Diverge finds the first difference between two answers. Tool calls are
+// Diverge finds the first difference between the recorded answer and another.
+// Without a recorded answer there is none to find: Unrecorded. Tool calls are
 // compared before words: text beside equal calls does not count as another
 // action.
 func Diverge(before, after *genai.Call) Divergence {
+	if before.ErrorType == "" && before.Output.Empty() {
+		return Divergence{Kind: Unrecorded}
+	}
 	if before.ErrorType != after.ErrorType {
 		return Divergence{Kind: Failed, Before: before.ErrorType, After: after.ErrorType}
 	}

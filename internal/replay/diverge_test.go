@@ -66,6 +66,7 @@ func TestDiverge(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, Diverge(answered(t, c.before...), answered(t, c.after...)), c.name)
 	}
+	assert.Equal(t, Divergence{Kind: Unrecorded}, Diverge(&genai.Call{}, answered(t, "Hi", "stop")), "content capture was off")
 	failed := &genai.Call{ErrorType: "timeout"}
 	assert.Equal(t, Divergence{Kind: Failed, Before: "timeout"}, Diverge(failed, answered(t, "Hi", "stop")))
 	assert.Equal(t, Failed, Diverge(answered(t, "Hi", "stop"), failed).Kind)

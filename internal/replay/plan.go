@@ -65,7 +65,7 @@ func NewPlan(source *Source, o PlanOptions) (*Plan, error) {
 			p.note(wire.Warning, "prompt-white-space", "the recorded prompt differs from its version in white space at the ends")
 		}
 	} else if errors.Is(err, ErrUnfaithful) {
-		p.note(wire.Info, "prompt-not-found", "neither another prompt version nor another variable can be replayed: "+err.Error())
+		p.note(wire.Info, "prompt-not-found", "neither another prompt version nor another variable can be replayed: "+strings.TrimPrefix(err.Error(), ErrUnfaithful.Error()+": "))
 	}
 	if o.PinModel {
 		if err := p.pinModel(); err != nil {

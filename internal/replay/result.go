@@ -102,8 +102,10 @@ type ArmResult struct {
 	Arm      string `json:"arm"`
 	Runs     int    `json:"runs"`
 	Answered int    `json:"answered"`
-	// SameAction is the share of answers that do what the recorded one did,
-	// with its 95 % Wilson interval.
+	// Compared is how many answers could be compared with a recorded one.
+	Compared int `json:"compared"`
+	// SameAction is the share of those that do what the recorded one did, with
+	// its 95 % Wilson interval.
 	SameAction float64        `json:"same_action"`
 	Low        float64        `json:"same_action_low"`
 	High       float64        `json:"same_action_high"`
@@ -215,6 +217,9 @@ func runResult(run *Run) RunResult {
 
 // action is what an answer does, in one line.
 func action(c *genai.Call) string {
+	if c.Output.Empty() {
+		return "no answer" + errorText(c)
+	}
 	if calls := firstChoice(c); len(calls) > 0 {
 		text := callLine(calls[0])
 		if len(calls) > 1 {
@@ -223,6 +228,13 @@ func action(c *genai.Call) string {
 		return text
 	}
 	return line(c.OutputText())
+}
+
+func errorText(c *genai.Call) string {
+	if c.ErrorType == "" {
+		return ""
+	}
+	return ": " + line(c.ErrorType)
 }
 
 func armResult(arm string, runs []Run) ArmResult {
@@ -239,6 +251,9 @@ func armResult(arm string, runs []Run) ArmResult {
 		out.Answered++
 		kind := runs[i].Divergence.Kind
 		out.Divergence[kind]++
+		if kind != Unrecorded {
+			out.Compared++
+		}
 		if kind == Identical || kind == Final {
 			same++
 		}
@@ -246,10 +261,10 @@ func armResult(arm string, runs []Run) ArmResult {
 			out.Models = append(out.Models, model)
 		}
 	}
-	if out.Answered > 0 {
-		out.SameAction = float64(same) / float64(out.Answered)
+	if out.Compared > 0 {
+		out.SameAction = float64(same) / float64(out.Compared)
 	}
-	out.Low, out.High = stats.Wilson(out.SameAction, float64(out.Answered), stats.NormalQuantile(1-alpha/2))
+	out.Low, out.High = stats.Wilson(out.SameAction, float64(out.Compared), stats.NormalQuantile(1-alpha/2))
 	return out
 }
 

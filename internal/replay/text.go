@@ -133,7 +133,7 @@ func (r *Result) armTable() *report.Table {
 		Columns: []report.Column{
 			{Name: "arm"}, {Name: "answered", Align: report.Right}, {Name: "as recorded (95 %)", Align: report.Right}, {Name: "first difference"}, {Name: "runs"}, {Name: "model"},
 		},
-		Notes: []string{"runs: = as recorded, ~ other words, ≠ another action, ! no answer, . not sent"},
+		Notes: []string{"runs: = as recorded, ~ other words, ≠ another action, o nothing recorded, ! no answer, . not sent"},
 	}
 	for _, a := range r.Arms {
 		arms.Rows = append(arms.Rows, []report.Cell{
@@ -145,7 +145,7 @@ func (r *Result) armTable() *report.Table {
 }
 
 func sameAction(a ArmResult) string {
-	if a.Answered == 0 {
+	if a.Compared == 0 {
 		return "–"
 	}
 	return fmt.Sprintf("%.0f %% (%.0f–%.0f)", 100*a.SameAction, 100*a.Low, 100*a.High)
@@ -160,7 +160,7 @@ func kinds(counts map[string]int) string {
 }
 
 // strip shows each run of an arm: = as recorded, ~ other words, ≠ another
-// action, ! no answer, . not sent.
+// action, o nothing recorded to compare with, ! no answer, . not sent.
 func (r *Result) strip(arm string) string {
 	var b strings.Builder
 	for _, run := range r.Runs {
@@ -174,6 +174,8 @@ func (r *Result) strip(arm string) string {
 			b.WriteString("=")
 		case run.Divergence.Kind == Final:
 			b.WriteString("~")
+		case run.Divergence.Kind == Unrecorded:
+			b.WriteString("o")
 		default:
 			b.WriteString("≠")
 		}

@@ -191,6 +191,24 @@ func TestWhatMovedIsSaid(t *testing.T) {
 	}
 }
 
+func TestWithoutARecordedAnswerNothingIsCompared(t *testing.T) {
+	snapshot := load(t, registryFolder(t))
+	call := supportCall(t, snapshot)
+	call.answer = ""
+	plan := planned(t, snapshot, call, Changes{PromptVersion: "v2"})
+	runs, err := plan.Execute(t.Context(), RunOptions{Runs: 2, Concurrency: 1, Sender: provider(t, wire.ClientConfig{}, (&serving{}).ServeHTTP), Evaluators: evaluator.Defaults()})
+	require.NoError(t, err)
+	result := plan.Result(2, false)
+	result.AddRuns(runs, evaluator.Defaults())
+	assert.Zero(t, result.Arms[0].Compared)
+	assert.Equal(t, 2, result.Arms[0].Answered)
+	assert.Equal(t, "oo", result.strip(ArmControl))
+	assert.NotContains(t, noteIDs(result.Notes), "not-reproduced")
+	shown := text(t, result)
+	assert.Contains(t, shown, "recorded  no answer")
+	assert.NotContains(t, shown, "0 %")
+}
+
 func TestUnsentRunsAreShown(t *testing.T) {
 	snapshot := load(t, registryFolder(t))
 	plan := planned(t, snapshot, supportCall(t, snapshot), Changes{PromptVersion: "v2"})

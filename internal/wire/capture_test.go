@@ -6,6 +6,7 @@ package wire
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,37 @@ func TestGrades(t *testing.T) {
 	broken := change(func(a pcommon.Map) { a.PutStr("spanloop.request.layout", `{"style":"compact","sha256":"00"}`) })
 	assert.Equal(t, Exact, broken.Grade)
 	assert.Nil(t, broken.Source)
+}
+
+// An application without our capture may record the whole request as residual:
+// what docs/replay.md shows for other languages.
+func TestWholeRequestAsResidual(t *testing.T) {
+	document, err := jsondoc.ParseString(openAIBody)
+	require.NoError(t, err)
+	hash, err := Hash(document)
+	require.NoError(t, err)
+	attributes := pcommon.NewMap()
+	attributes.PutStr("gen_ai.operation.name", "chat")
+	attributes.PutStr("gen_ai.request.model", "gpt-4o")
+	attributes.PutStr("spanloop.request.sha256", "sha256:"+hash)
+	attributes.PutStr("spanloop.request.residual", `{"":`+openAIBody+`}`)
+	r := rebuilt(t, OpenAIChat, attributes)
+	assert.Equal(t, Exact, r.Grade, r.Notes)
+	assert.True(t, jsondoc.Equal(withoutTransport(document), r.Body))
+	attributes.PutStr("spanloop.request.residual", `{"":`+strings.Replace(openAIBody, "gpt-4o", "gpt-4", 1)+`}`)
+	assert.Equal(t, Mismatch, rebuilt(t, OpenAIChat, attributes).Grade)
+	attributes.PutStr("spanloop.request.residual", `{"":7}`)
+	assert.Equal(t, Mismatch, rebuilt(t, OpenAIChat, attributes).Grade)
+}
+
+func TestResidualWithoutHashThatDoesNotFit(t *testing.T) {
+	captured, err := Capture(OpenAIChat, []byte(openAIBody))
+	require.NoError(t, err)
+	captured.Attributes.Remove("spanloop.request.sha256")
+	captured.Attributes.PutStr("spanloop.request.residual", `{"/nowhere/x":1}`)
+	r := rebuilt(t, OpenAIChat, captured.Attributes)
+	assert.Equal(t, Mismatch, r.Grade)
+	assert.True(t, slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Severity == Error }), "and nothing is sent")
 }
 
 func TestCaptureWithoutContent(t *testing.T) {

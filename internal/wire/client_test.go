@@ -107,6 +107,22 @@ func TestEndpoints(t *testing.T) {
 	assert.False(t, IsLoopback("http://localhost.example.com") || IsLoopback("https://api.openai.com"))
 }
 
+func TestSecretsInTheQueryAreRedacted(t *testing.T) {
+	c, _ := client(t, ClientConfig{Endpoint: "/v1?key=query-secret", Retries: -1}, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "query-secret", r.URL.Query().Get("key"), "it is sent")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"error":{"type":"no query-secret","message":"bad query-secret"}}`)
+	})
+	r, err := c.Send(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, "HTTP 403 no [redacted]: bad [redacted]", r.Err.Error())
+	assert.Equal(t, "no [redacted]", r.Call.ErrorType)
+	assert.NotContains(t, c.URL(), "secret")
+	assert.Equal(t, "openai", DefaultProvider(OpenAIChat))
+	assert.Equal(t, "anthropic", DefaultProvider(AnthropicMessages))
+	assert.Empty(t, DefaultProvider("x"))
+}
+
 func TestRetries(t *testing.T) {
 	calls := 0
 	c, waits := client(t, ClientConfig{}, func(w http.ResponseWriter, _ *http.Request) {

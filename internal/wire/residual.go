@@ -12,7 +12,7 @@ import (
 )
 
 // A residual is a JSON object. A key that is an RFC 6901 pointer sets the value
-// there. Two other kinds of keys say what a value cannot: "-" before a pointer
+// there; the empty one stands for the whole request. Two other kinds of keys say what a value cannot: "-" before a pointer
 // removes what stands there, and "[]" before one turns a string into a list
 // with that one text part. All pointers are those of the finished request.
 const (
@@ -76,6 +76,9 @@ func applyResidual(body, residual *jsondoc.Value) error {
 	if !residual.Is(jsondoc.Object) {
 		return fmt.Errorf("%w: not an object", errResidual)
 	}
+	if whole := residual.Member(""); whole.Is(jsondoc.Object) {
+		*body = *whole.Clone()
+	}
 	var removals []string
 	for _, m := range residual.Members() {
 		if pointer, ok := strings.CutPrefix(m.Name, residualWrap); ok {
@@ -96,7 +99,7 @@ func applyResidual(body, residual *jsondoc.Value) error {
 		}
 	}
 	for _, m := range residual.Members() {
-		if m.Name == "" || m.Name[0] == '/' {
+		if strings.HasPrefix(m.Name, "/") {
 			if err := body.Set(m.Name, m.Value.Clone()); err != nil {
 				return fmt.Errorf("%w: %w", errResidual, err)
 			}
