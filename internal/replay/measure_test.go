@@ -184,5 +184,8 @@ func TestUnchangedReplaysSeldomDiffer(t *testing.T) {
 }
 
 func TestLargeChangesAreSeen(t *testing.T) {
-	assert.GreaterOrEqual(t, alarms(t, 150, 9, 0.1, 0.85), 0.8, "power")
+	assert.GreaterOrEqual(t, alarms(t, 150, 9, 0.1, 0.85), 0.8, "power at n = 9")
+	assert.GreaterOrEqual(t, alarms(t, 60, 20, 0.25, 0.5), 0.7, "power at n = 20, as docs/replay.md says")
+	assert.Equal(t, Better, measureOne(t, "0..1", evaluator.HigherIsBetter, repeat(5, 0), []float64{1, 1, 1, 1, 0}).Verdict, "four runs of five")
+	assert.Equal(t, NotEnoughRuns, measureOne(t, "0..1", evaluator.HigherIsBetter, repeat(5, 0), []float64{1, 1, 1, 0, 0}).Verdict, "three runs of five")
 }
