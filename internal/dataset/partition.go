@@ -6,7 +6,9 @@ package dataset
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -37,6 +39,31 @@ func (p partition) dir(table string) string {
 		return path.Join(table, date)
 	}
 	return path.Join(table, "prompt_name="+escapeSegment(p.name), "prompt_version="+escapeSegment(p.version), date)
+}
+
+// maxPartitions bounds the partitions, and so the files of a table, that one push
+// writes: whatever names spans bear, files stay few and worth reading.
+const maxPartitions = 64
+
+// gather bounds the partitions of a push: the largest ones stay, the rows of all
+// others go to one partition together, under the latest of their days. Rows keep
+// their names and dates in their columns.
+func gather[T any](rows map[partition][]T) {
+	if len(rows) <= maxPartitions {
+		return
+	}
+	parts := sortedParts(rows)
+	slices.SortStableFunc(parts, func(a, b partition) int { return len(rows[b]) - len(rows[a]) })
+	mixed := partition{name: Mixed, version: Mixed, day: math.MinInt32}
+	var together []T
+	rest := parts[maxPartitions-1:]
+	slices.SortFunc(rest, comparePartitions)
+	for _, part := range rest {
+		mixed.day = max(mixed.day, part.day)
+		together = append(together, rows[part]...)
+		delete(rows, part)
+	}
+	rows[mixed] = together
 }
 
 // maxSegment bounds an escaped value, in bytes; file systems allow 255 for

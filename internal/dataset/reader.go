@@ -68,8 +68,13 @@ type Filter struct {
 func (f *Filter) excludes(file File) bool {
 	early := !f.Since.IsZero() && file.MaxTime.Before(f.Since) || !f.Until.IsZero() && !file.MinTime.Before(f.Until)
 	return early && file.Table == TableSpans ||
-		f.PromptName != "" && !strings.Contains(file.Path, "/prompt_name="+escapeSegment(f.PromptName)+"/") ||
-		f.PromptVersion != "" && !strings.Contains(file.Path, "/prompt_version="+escapeSegment(f.PromptVersion)+"/")
+		f.PromptName != "" && !inPartition(file.Path, "prompt_name", f.PromptName) ||
+		f.PromptVersion != "" && !inPartition(file.Path, "prompt_version", f.PromptVersion)
+}
+
+// inPartition tells whether a path is one where rows with this value may be.
+func inPartition(path, column, value string) bool {
+	return strings.Contains(path, "/"+column+"="+escapeSegment(value)+"/") || strings.Contains(path, "/"+column+"="+Mixed+"/")
 }
 
 // ReadTraces returns the selected spans as they were received, each once.

@@ -20,10 +20,8 @@ func requireEqualTraces(t testing.TB, want, got ptrace.Traces) {
 
 // What goes in comes out equal, for spans of every shape.
 func TestRoundTripOfGeneratedSpans(t *testing.T) {
-	for seed := range uint64(12) {
-		dir := t.TempDir()
-		w, err := NewWriter(dir, WriterOptions{Include: IncludeAll})
-		require.NoError(t, err)
+	for seed := range uint64(20) {
+		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 		td := newGenerator(seed).traces(60)
 		want := ptrace.NewTraces()
 		td.CopyTo(want)
@@ -44,11 +42,9 @@ func TestRoundTripOfGeneratedSpans(t *testing.T) {
 
 // A batch that is sent again makes the same files.
 func TestRepeatedBatchAddsNothing(t *testing.T) {
-	dir := t.TempDir()
-	w, err := NewWriter(dir, WriterOptions{Include: IncludeAll})
-	require.NoError(t, err)
+	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	td := newGenerator(1).traces(40)
-	_, err = w.WriteTraces(t.Context(), td)
+	_, err := w.WriteTraces(t.Context(), td)
 	require.NoError(t, err)
 	d, err := Open(dir)
 	require.NoError(t, err)
@@ -64,11 +60,9 @@ func TestRepeatedBatchAddsNothing(t *testing.T) {
 }
 
 func TestReadOneSpan(t *testing.T) {
-	dir := t.TempDir()
-	w, err := NewWriter(dir, WriterOptions{Include: IncludeAll})
-	require.NoError(t, err)
+	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	td := newGenerator(3).traces(50)
-	_, err = w.WriteTraces(t.Context(), td)
+	_, err := w.WriteTraces(t.Context(), td)
 	require.NoError(t, err)
 	d, err := Open(dir)
 	require.NoError(t, err)

@@ -33,6 +33,8 @@ const (
 	Unresolved = "__unresolved__"
 	Other      = "__other__"
 	NoVersion  = "__none__"
+	// Mixed is the partition of rows whose own would be one too many.
+	Mixed = "__mixed__"
 )
 
 // encoding says how a column's values repeat.

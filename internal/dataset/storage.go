@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type storage struct {
 	// create and sync are replaced by tests that make the disk fail.
 	create func(path string) (*os.File, error)
 	sync   func(*os.File) error
+	serial atomic.Int64
 }
 
 func newStorage(root string) *storage {
@@ -55,7 +57,8 @@ func (s *storage) put(name string, content []byte, dirty map[string]bool) (exist
 	if err := s.makeFolders(filepath.Dir(target), dirty); err != nil {
 		return false, err
 	}
-	temporary := target + inProgress
+	// Two pushes may write the same content at once.
+	temporary := fmt.Sprintf("%s.%d-%d%s", target, os.Getpid(), s.serial.Add(1), inProgress)
 	if err := s.writeFile(temporary, content); err != nil {
 		_ = os.Remove(temporary)
 		return false, err

@@ -4,6 +4,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -271,6 +272,8 @@ func equalSpans(a, b ptrace.Span) bool {
 // that the same batch makes the same files.
 func (p *push) writeSpans(ctx context.Context) error {
 	t := p.tables
+	gather(p.rows)
+	gather(p.scores)
 	for _, part := range sortedParts(p.rows) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -297,22 +300,18 @@ func sortedParts[T any](m map[partition]T) []partition {
 	for part := range m {
 		parts = append(parts, part)
 	}
-	slices.SortFunc(parts, func(a, b partition) int {
-		if order := strings.Compare(a.name, b.name); order != 0 {
-			return order
-		}
-		if order := strings.Compare(a.version, b.version); order != 0 {
-			return order
-		}
-		return int(a.day) - int(b.day)
-	})
+	slices.SortFunc(parts, comparePartitions)
 	return parts
+}
+
+func comparePartitions(a, b partition) int {
+	return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.version, b.version), cmp.Compare(a.day, b.day))
 }
 
 func (p *push) writeSpanPartition(t *spanTable, part partition) error {
 	rows := p.rows[part]
 	slices.SortStableFunc(rows, func(a, b *spanRow) int {
-		return int(min(max(int64(a.span.StartTimestamp())-int64(b.span.StartTimestamp()), -1), 1))
+		return cmp.Compare(int64(a.span.StartTimestamp()), int64(b.span.StartTimestamp()))
 	})
 	for _, row := range rows {
 		if err := t.write(row); err != nil {

@@ -1,0 +1,123 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Verify finds each kind of damage, names the file, and nothing else.
+func TestVerifyFindsDamage(t *testing.T) {
+	copyFile := func(t *testing.T, from, to string) {
+		content, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(to, content, 0o600))
+	}
+	damage := []struct {
+		kind string
+		do   func(t *testing.T, file string) (damaged string)
+	}{
+		{FindingMissing, func(t *testing.T, file string) string { require.NoError(t, os.Remove(file)); return file }},
+		{FindingTruncated, func(t *testing.T, file string) string { require.NoError(t, os.Truncate(file, 100)); return file }},
+		{FindingTruncated, func(t *testing.T, file string) string { require.NoError(t, os.Truncate(file, 0)); return file }},
+		{FindingAltered, func(t *testing.T, file string) string {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			content[len(content)/2] ^= 1
+			require.NoError(t, os.WriteFile(file, content, 0o600))
+			return file
+		}},
+		{FindingAltered, func(t *testing.T, file string) string {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(file, bytes.Join([][]byte{content, []byte("more")}, nil), 0o600))
+			return file
+		}},
+		{FindingDuplicated, func(t *testing.T, file string) string {
+			twin := filepath.Join(filepath.Dir(file), "twin.parquet")
+			copyFile(t, file, twin)
+			return twin
+		}},
+		{FindingOrphan, func(t *testing.T, file string) string {
+			stranger := filepath.Join(filepath.Dir(file), "stranger.parquet")
+			require.NoError(t, os.WriteFile(stranger, []byte("PAR1"), 0o600))
+			return stranger
+		}},
+		{FindingUnfinished, func(t *testing.T, file string) string {
+			require.NoError(t, os.WriteFile(file+inProgress, []byte("PAR1"), 0o600))
+			return file + inProgress
+		}},
+	}
+	for _, d := range damage {
+		t.Run(d.kind, func(t *testing.T) {
+			w, dir := newWriter(t, WriterOptions{})
+			_, err := w.WriteTraces(t.Context(), chat(5))
+			require.NoError(t, err)
+			set, err := Open(dir)
+			require.NoError(t, err)
+			sound, err := set.Verify(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, sound.Findings)
+			require.EqualValues(t, 5, sound.Rows)
+			files, err := set.Files(TableSpans)
+			require.NoError(t, err)
+			damaged := d.do(t, filepath.Join(dir, filepath.FromSlash(files[0].Path)))
+			v, err := set.Verify(t.Context())
+			require.NoError(t, err)
+			require.Len(t, v.Findings, 1)
+			relative, err := filepath.Rel(dir, damaged)
+			require.NoError(t, err)
+			assert.Equal(t, d.kind, v.Findings[0].Kind)
+			assert.Equal(t, filepath.ToSlash(relative), v.Findings[0].Path)
+			assert.NotEmpty(t, v.Findings[0].Detail)
+		})
+	}
+}
+
+// A manifest that is broken, of a newer format or of hostile paths is named, and
+// reads nothing outside of the dataset.
+func TestVerifyFindsBrokenManifests(t *testing.T) {
+	for name, content := range map[string]string{
+		"broken":  `{"format":1,"files":[`,
+		"newer":   `{"format":99,"files":[]}`,
+		"outside": `{"format":1,"files":[{"table":"spans","path":"../../etc/passwd","rows":1}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, dir := newWriter(t, WriterOptions{})
+			_, err := w.WriteTraces(t.Context(), chat(2))
+			require.NoError(t, err)
+			path := filepath.Join(dir, manifestDir, "x.json")
+			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+			set, err := Open(dir)
+			require.NoError(t, err)
+			v, err := set.Verify(t.Context())
+			require.NoError(t, err)
+			require.Len(t, v.Findings, 1)
+			assert.Equal(t, FindingManifest, v.Findings[0].Kind)
+			assert.Equal(t, manifestDir+"/x.json", v.Findings[0].Path)
+			assert.Equal(t, 2, readAll(t, dir, Filter{}).SpanCount(), "the good entry is read")
+		})
+	}
+}
+
+// A file whose rows are gone says so instead of returning fewer.
+func TestReadNamesBrokenFile(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	_, err := w.WriteTraces(t.Context(), chat(2))
+	require.NoError(t, err)
+	set, err := Open(dir)
+	require.NoError(t, err)
+	files, err := set.Files(TableSpans)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filepath.Join(dir, files[0].Path), 50))
+	_, err = set.ReadTraces(t.Context(), Filter{})
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), files[0].Path)
+}
