@@ -35,9 +35,12 @@ func (r *Report) sections() []report.Section {
 		section := report.Section{Figure: report.TimeSeries(s.title(), r.day(s, 0), r.day(s, len(s.Points)-1), s.figure(), r.marks(&s))}
 		if i == 0 {
 			section.Title = "Over time"
-			section.Text = []string{"means of blocks of equally many sessions or traces; dashed lines are changes"}
+			section.Text = []string{"means of blocks of equally many sessions or traces; dashed lines are changes, grey bands where they may lie by behaviour alone"}
 		}
 		sections = append(sections, section)
+	}
+	if lanes := r.lanes(); len(lanes) > 0 {
+		sections = append(sections, report.Section{Text: []string{"what produced the calls over the same time; marked when it explains a change"}, Figure: report.Lanes("identity over time", lanes)})
 	}
 	if len(r.Identities) > 0 {
 		sections = append(sections, report.Section{Title: "What produced the calls", Table: r.identityTable()})
@@ -88,11 +91,38 @@ func (r *Report) marks(s *Series) []report.Mark {
 	for n, c := range r.Changes {
 		for _, channel := range c.Channels {
 			if c.DatedBy != "" && channel.Name == s.Name {
-				marks = append(marks, report.Mark{X: s.place(c.At), Text: fmt.Sprintf("change %d", n+1)})
+				marks = append(marks, report.Mark{X: s.place(c.At), Low: s.place(c.From), High: s.place(c.Until), Text: fmt.Sprintf("change %d", n+1)})
 			}
 		}
 	}
 	return marks
+}
+
+// maxLanes bounds the lanes of one page.
+const maxLanes = 16
+
+// lanes are the values of the recorded dimensions over time, those that explain
+// a change first.
+func (r *Report) lanes() []report.Lane {
+	var lanes []report.Lane
+	if len(r.Timeline) == 0 || len(r.Timeline[0].Points) < 2 {
+		return nil
+	}
+	for _, explains := range []bool{true, false} {
+		for _, i := range r.Identities {
+			if explains != (i.Change > 0) {
+				continue
+			}
+			for _, v := range i.Values {
+				lane := report.Lane{Label: i.Name + " " + short(v.Value), From: r.Timeline[0].place(v.FirstSeen), To: r.Timeline[0].place(v.LastSeen)}
+				if explains {
+					lane.Style = report.Strong
+				}
+				lanes = append(lanes, lane)
+			}
+		}
+	}
+	return lanes[:min(maxLanes, len(lanes))]
 }
 
 func (r *Report) identityTable() *report.Table {

@@ -122,22 +122,41 @@ type Point struct {
 	X, Y float64
 }
 
-// Mark is a dated line across a time series.
+// Mark is a dated line across a time series, with the interval in which it may
+// lie; equal bounds are none.
 type Mark struct {
-	X    float64
-	Text string
+	X, Low, High float64
+	Text         string
+}
+
+// Width and margin of figures over time.
+const (
+	timeWidth  = 720.0
+	timeMargin = 34.0
+)
+
+// timeAt is where a moment between 0 and 1 stands; what is no number stands at 0.
+func timeAt(x float64) float64 {
+	if math.IsNaN(x) {
+		x = 0
+	}
+	return timeMargin + max(0, min(1, x))*(timeWidth-2*timeMargin)
 }
 
 // TimeSeries draws block means over time with dated marks. Points without a
 // value are left out.
 func TimeSeries(label, from, to string, points []Point, marks []Mark) template.HTML {
-	const w, h, margin = 720.0, 150.0, 34.0
+	const w, h, margin = timeWidth, 150.0, timeMargin
 	low, high := bounds(points)
 	d := newDrawing(label+" over time", w, h)
-	at := func(x float64) float64 { return margin + max(0, min(1, x))*(w-2*margin) }
 	for _, m := range marks {
-		d.line(at(m.X), 14, at(m.X), h-margin, red, ` stroke-dasharray="4 3"`)
-		d.text(at(m.X), 11, "middle", red, m.Text, 40)
+		if m.High > m.Low {
+			d.rect(timeAt(m.Low), 14, timeAt(m.High)-timeAt(m.Low), h-margin-14, band)
+		}
+	}
+	for _, m := range marks {
+		d.line(timeAt(m.X), 14, timeAt(m.X), h-margin, red, ` stroke-dasharray="4 3"`)
+		d.text(timeAt(m.X), 11, "middle", red, m.Text, 40)
 	}
 	var path strings.Builder
 	command := "M"
@@ -145,7 +164,7 @@ func TimeSeries(label, from, to string, points []Point, marks []Mark) template.H
 		if !isFinite(p.X) || !isFinite(p.Y) {
 			continue
 		}
-		x, y := at(p.X), h-margin-(p.Y-low)/(high-low)*(h-2*margin)
+		x, y := timeAt(p.X), h-margin-(p.Y-low)/(high-low)*(h-2*margin)
 		fmt.Fprintf(&path, "%s%.1f %.1f", command, x, y)
 		d.circle(x, y, 2.5, ink)
 		command = "L"
@@ -177,6 +196,34 @@ func bounds(points []Point) (low, high float64) {
 		return low - apart, high + apart
 	}
 	return low, high
+}
+
+// Lane is what held from one moment to another, between 0 and 1.
+type Lane struct {
+	Label    string
+	From, To float64
+	// Style Strong marks a lane.
+	Style Style
+}
+
+// Lanes draws what held when, under a time series and to its scale.
+func Lanes(label string, lanes []Lane) template.HTML {
+	const rowHeight = 20
+	d := newDrawing(label, timeWidth, max(1, rowHeight*len(lanes)))
+	for n, l := range lanes {
+		y := float64(n * rowHeight)
+		color := "#d0d7de"
+		if l.Style == Strong {
+			color = "#9ec5f0"
+		}
+		d.rect(timeAt(l.From), y+2, max(2, timeAt(l.To)-timeAt(l.From)), rowHeight-4, color)
+		anchor, x := "start", timeAt(l.From)+4
+		if l.From > 0.5 {
+			anchor, x = "end", timeAt(l.To)-4
+		}
+		d.text(x, y+14, anchor, "#1b1f24", l.Label, 60)
+	}
+	return d.html()
 }
 
 // Bar is one bar of a chart.

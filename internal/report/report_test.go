@@ -184,8 +184,9 @@ func figures() map[string]template.HTML {
 			{Label: "unknown", Low: math.NaN(), Estimate: math.NaN(), High: math.NaN()},
 		}),
 		"series.svg": TimeSeries(hostile, "2026-11-01", "2026-11-30",
-			[]Point{{0, 0.9}, {0.5, math.NaN()}, {0.6, 0.8}, {1, 0.2}}, []Mark{{0.7, "gpt-4.1 → gpt-4.2 <b>"}}),
+			[]Point{{0, 0.9}, {0.5, math.NaN()}, {0.6, 0.8}, {1, 0.2}}, []Mark{{X: 0.7, Low: 0.6, High: 0.75, Text: "gpt-4.1 → gpt-4.2 <b>"}}),
 		"constant.svg": TimeSeries("constant", "", "", []Point{{0, 5}, {1, 5}}, nil),
+		"lanes.svg":    Lanes("identity", []Lane{{Label: hostile, From: 0, To: 0.6, Style: Strong}, {Label: "later", From: 0.6, To: 1}, {Label: "unplaced", From: math.NaN(), To: math.NaN()}}),
 		"bars.svg":     Bars("calls", []Bar{{Label: "explicit", Value: 90, Text: "90 %"}, {Label: hostile, Value: 1, Style: Bad}, {Label: "none", Value: math.Inf(1)}}),
 	}
 }
@@ -195,7 +196,7 @@ func TestFigures(t *testing.T) {
 		golden(t, name, []byte(figure+"\n"))
 		wellFormed(t, name, string(figure))
 	}
-	for _, figure := range []template.HTML{ForestPlot(nil), TimeSeries("", "", "", nil, nil), Bars("", nil)} {
+	for _, figure := range []template.HTML{ForestPlot(nil), TimeSeries("", "", "", nil, nil), Lanes("", nil), Bars("", nil)} {
 		wellFormed(t, "empty", string(figure))
 	}
 }
