@@ -4,6 +4,8 @@
 package genaievalprocessor
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -148,4 +150,28 @@ func FuzzConfig(f *testing.F) {
 			t.Fatal("a span was lost")
 		}
 	})
+}
+
+// The examples of the documentation are valid configurations.
+func TestExamplesInDocs(t *testing.T) {
+	for _, path := range []string{"README.md", filepath.Join("..", "..", "docs", "evaluators.md")} {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		found := 0
+		for _, block := range strings.Split(string(content), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			var example struct {
+				Processors struct {
+					Eval yaml.Node `yaml:"genai_eval"`
+				} `yaml:"processors"`
+			}
+			require.NoError(t, yaml.Unmarshal([]byte(block), &example), path)
+			text, err := yaml.Marshal(&example.Processors.Eval)
+			require.NoError(t, err)
+			config := mustParse(t, string(text))
+			assert.NotEmpty(t, config.Rules, path)
+			found++
+		}
+		assert.Positive(t, found, path)
+	}
 }
