@@ -18,7 +18,7 @@ func (a *app) plan(ctx context.Context, f *replayFlags, args []string, snapshot 
 	if err != nil {
 		return nil, err
 	}
-	id := f.worst
+	var id string
 	if len(args) == 1 {
 		id = args[0]
 	} else if id, err = a.worst(ctx, f.worst); err != nil {

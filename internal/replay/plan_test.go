@@ -98,7 +98,7 @@ func TestVariables(t *testing.T) {
 	assert.True(t, strings.HasPrefix(plan.Treatment.At("/messages/0/content").Str(), "You help Bo <b>."))
 	assert.Equal(t, "v1", plan.Version(ArmTreatment))
 	assert.Contains(t, plan.Describe(), `name = "Bo <b>"`)
-	_, err := NewPlan(supportCall(t, snapshot).source(t, snapshot), PlanOptions{Changes: Changes{Variables: map[string]string{"nmae": "x"}}, Registry: snapshot})
+	_, err := NewPlan(supportCall(t, snapshot).source(t, snapshot), PlanOptions{Changes: Changes{Variables: map[string]string{"tier": "x"}}, Registry: snapshot})
 	require.ErrorIs(t, err, ErrChange)
 	assert.Contains(t, err.Error(), `it has "name"`)
 	_, err = NewPlan(supportCall(t, snapshot).source(t, snapshot), PlanOptions{Changes: Changes{Variables: map[string]string{"name": "Ada"}}, Registry: snapshot})

@@ -46,7 +46,8 @@ var openAIOwn = []string{
 func buildOpenAI(b *builder) {
 	history := b.history()
 	messages := jsondoc.NewArray()
-	if parts := b.systemParts(); len(parts) > 0 && !(len(history) > 0 && isSystem(history[0].Role) && history[0].Text() == b.call.System.Text()) {
+	repeated := len(history) > 0 && isSystem(history[0].Role) && history[0].Text() == b.call.System.Text()
+	if parts := b.systemParts(); len(parts) > 0 && !repeated {
 		b.note(Info, NoteSystemMoved, "/messages/0", "system instructions were recorded apart from the history; they are sent as its first message")
 		messages.Append(b.openAIMessage(genai.Message{Role: "system", Parts: parts}, "/messages/0"))
 	}
