@@ -1,8 +1,6 @@
 // Copyright The Spanloop Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package genaiparquetexporter writes GenAI spans, their scores and the prompts
-// and tools behind them as per-version Parquet files.
 package genaiparquetexporter
 
 import (

@@ -5,6 +5,7 @@ package genaiparquetexporter
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,4 +19,65 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	config := NewFactory().CreateDefaultConfig()
 	require.NoError(t, componenttest.CheckConfigStruct(config))
 	assert.NoError(t, confmap.Validate(config))
+}
+
+func load(t *testing.T, content map[string]any) *Config {
+	t.Helper()
+	config := createDefaultConfig().(*Config)
+	require.NoError(t, confmap.NewFromStringMap(content).Unmarshal(config))
+	return config
+}
+
+// An empty section leaves the defaults that the README states.
+func TestDefaults(t *testing.T) {
+	c := load(t, map[string]any{})
+	assert.Equal(t, createDefaultConfig(), c)
+	assert.Equal(t, "./spanloop-data", c.Path)
+	assert.Equal(t, "genai", c.Include)
+	assert.Equal(t, "zstd", c.Compression)
+	assert.Equal(t, 64<<20, c.MaxSpanBytes)
+	queue := c.Queue.Get()
+	assert.True(t, queue.BlockOnOverflow, "senders wait, nothing is dropped")
+	assert.EqualValues(t, 256<<20, queue.QueueSize)
+	assert.EqualValues(t, 32<<20, queue.Batch.Get().MinSize)
+	assert.Equal(t, 5*time.Second, queue.Batch.Get().FlushTimeout, "a span is in the dataset soon")
+	assert.True(t, c.Retry.Enabled)
+	assert.Zero(t, c.Retry.MaxElapsedTime, "retried without end")
+	assert.Empty(t, c.traps())
+}
+
+func TestValidateNamesTheKey(t *testing.T) {
+	for key, content := range map[string]map[string]any{
+		"path: a directory":                    {"path": ""},
+		"path: s3:// is not supported":         {"path": "s3://bucket/data"},
+		`content: "some" is not one of full`:   {"content": "some"},
+		`include: "most" is not one of genai`:  {"include": "most"},
+		`compression: "lzma" is not one of`:    {"compression": "lzma"},
+		"max_span_bytes: -1 is not above zero": {"max_span_bytes": -1},
+		"num_consumers":                        {"sending_queue": map[string]any{"num_consumers": 0}},
+		"queue_size":                           {"sending_queue": map[string]any{"queue_size": 0}},
+		"initial_interval":                     {"retry_on_failure": map[string]any{"initial_interval": "-1s"}},
+	} {
+		err := confmap.Validate(load(t, content))
+		require.Error(t, err, key)
+		assert.Contains(t, err.Error(), key)
+	}
+	unknown := confmap.NewFromStringMap(map[string]any{"pth": "x"}).Unmarshal(createDefaultConfig())
+	require.Error(t, unknown)
+	assert.Contains(t, unknown.Error(), "pth")
+}
+
+// Settings with which the persistent queue loses spans are named at start.
+func TestTraps(t *testing.T) {
+	stored := func(more map[string]any) map[string]any {
+		more["sending_queue"] = map[string]any{"storage": "file_storage"}
+		return more
+	}
+	assert.Empty(t, load(t, stored(map[string]any{})).traps())
+	off := load(t, stored(map[string]any{"retry_on_failure": map[string]any{"enabled": false}})).traps()
+	require.Len(t, off, 1)
+	assert.Contains(t, off[0], "retry_on_failure is disabled")
+	short := load(t, stored(map[string]any{"retry_on_failure": map[string]any{"max_elapsed_time": "5m"}})).traps()
+	require.Len(t, short, 1)
+	assert.Contains(t, short[0], "5m0s")
 }

@@ -62,7 +62,10 @@ func (g *generator) span(span ptrace.Span) {
 	}
 	span.SetName(g.text())
 	span.SetKind(ptrace.SpanKind(g.IntN(6)))
-	start := uint64(g.Int64N(4e18))
+	start := uint64(1_700_000_000_000_000_000 + g.Int64N(3*nanosPerDay))
+	if g.IntN(20) == 0 {
+		start = uint64(g.Int64N(4e18))
+	}
 	span.SetStartTimestamp(pcommon.Timestamp(start))
 	span.SetEndTimestamp(pcommon.Timestamp(start + uint64(g.Int64N(1e12)) - uint64(g.IntN(2))*1000))
 	span.Status().SetCode(ptrace.StatusCode(g.IntN(3)))
