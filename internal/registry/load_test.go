@@ -126,7 +126,7 @@ func TestLoadRefuses(t *testing.T) {
 		"partial of later": {map[string]string{one: "time: 2026-01-01\ntemplate: a {{> tone}}\n", "partials/tone/versions/1.yaml": "time: 2026-02-01\ncontent: b\n"},
 			[]string{one + `:2: partial "tone" without a version: pin one`}},
 		"cycle": {map[string]string{"partials/a/versions/1.yaml": "content: |\n  x\n  {{> b@1}}\n", "partials/b/versions/1.yaml": "content: \"{{> c@1}}\"\n", "partials/c/versions/1.yaml": "content: \"{{> a@1}}\"\n"},
-			[]string{"partials/a/versions/1.yaml:1: ", "partials/b/versions/1.yaml:1: ", "partials/c/versions/1.yaml:1: cycle of partials: a@1 > b@1 > c@1 > a@1"}},
+			[]string{"partials/a/versions/1.yaml:3: ", "partials/b/versions/1.yaml:1: ", "partials/c/versions/1.yaml:1: cycle of partials: a@1 > b@1 > c@1 > a@1"}},
 		"self": {map[string]string{"partials/a/versions/1.yaml": "content: \"{{> a@1}}\"\n"}, []string{"partials/a/versions/1.yaml:1: cycle of partials: a@1 > a@1"}},
 		"user of a refused partial": {map[string]string{one: "time: 2026-01-01\ntemplate: text {{> a@1}}\n", "partials/a/versions/1.yaml": "content: \"{{> a@1}}\"\n"},
 			[]string{"partials/a/versions/1.yaml:1: cycle", one + `:2: partial "a@1" is refused`}},

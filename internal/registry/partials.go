@@ -100,13 +100,14 @@ func (s *partialSet) make(f *parsedFile, doc *parsedVersion, path []string) (*Pa
 	}
 	all := map[PartialRef]bool{}
 	for _, reference := range t.template.Partials() {
+		line := textLine(&t.node, t.template.PartialLine(reference))
 		target, err := s.find(reference, doc.Partials, doc.Time)
 		if err != nil {
-			return nil, failAt(t.node.Line, "%v", err)
+			return nil, failAt(line, "%v", err)
 		}
 		child, err := s.build(target, path)
 		if err != nil {
-			return nil, failAt(t.node.Line, "%v", err)
+			return nil, failAt(line, "%v", err)
 		}
 		v.pins[reference] = child
 		all[child.ref(target.name)] = true

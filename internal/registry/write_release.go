@@ -90,7 +90,7 @@ func Rollback(dir, prompt, environment, author, reason string, now time.Time) (R
 		return Release{}, fmt.Errorf("registry: %s of prompt %s never served anything else", show(current.Environment), prompt)
 	}
 	if reason == "" {
-		reason = "rollback to the release of " + stamp(previous.Time)
+		reason = "rollback to the release of " + previous.Time.UTC().Format(time.RFC3339)
 	}
 	next := NewRelease{Environment: current.Environment, Targets: previous.Targets, Author: author, Reason: reason, Time: now}
 	return f.appendRelease(snapshot, p, next)

@@ -79,6 +79,18 @@ func (t *Template) Partials() []string {
 	return names
 }
 
+// PartialLine is the line of the first tag that includes a partial; 1 when there
+// is none.
+func (t *Template) PartialLine(name string) int {
+	line := 0
+	walk(t.Nodes, func(n Node) {
+		if n.Kind == Partial && n.Name == name && line == 0 {
+			line = n.Line
+		}
+	})
+	return max(1, line)
+}
+
 // Variables are the names that the template reads outside of sections, and of
 // the sections themselves, in order, each once. Names inside a section may
 // belong to the section's value and are left out.
