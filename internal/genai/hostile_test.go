@@ -86,6 +86,16 @@ func TestHostileSpans(t *testing.T) {
 	}
 }
 
+// More numbered attributes than are read of one span are a stated problem.
+func TestTooManyAttributes(t *testing.T) {
+	attrs := kv{"openinference.span.kind", "LLM"}
+	for i := range maxEntries/2 + 1 {
+		attrs = append(attrs, fmt.Sprintf("llm.input_messages.%d.message.role", i), "user", fmt.Sprintf("llm.input_messages.%d.message.content", i), "x")
+	}
+	call := testSpan{attrs: attrs}.read(t)
+	assert.Equal(t, []Problem{{Attribute: fmt.Sprintf("llm.input_messages.%d.message.role", maxEntries/2), Reason: ReasonTooLarge}}, call.Problems)
+}
+
 // Every word that marks a GenAI span does so alone; others do not.
 func TestIsGenAI(t *testing.T) {
 	for _, key := range []string{

@@ -36,6 +36,7 @@ type reading struct {
 	entries  []entry
 	dialects uint32
 	problems []Problem
+	overflow bool
 	eventIn  []Message
 	eventOut []Message
 	scores   []GivenScore
@@ -190,6 +191,7 @@ func (r *reading) scan(attributes pcommon.Map) {
 // add files a match so that each field's list is in rank order.
 func (r *reading) add(t target, key string, value pcommon.Value) {
 	if len(r.matches) >= maxMatches {
+		r.full(key)
 		return
 	}
 	at := int16(len(r.matches))
@@ -204,6 +206,7 @@ func (r *reading) add(t target, key string, value pcommon.Value) {
 
 func (r *reading) addEntry(key string, value pcommon.Value) {
 	if len(r.entries) >= maxEntries {
+		r.full(key)
 		return
 	}
 	list := families[key[0]]
@@ -230,6 +233,14 @@ func (r *reading) each(f field, use func(*match) bool) bool {
 }
 
 func (r *reading) has(f field) bool { return r.first[f] >= 0 }
+
+// full notes the first attribute beyond the bounds.
+func (r *reading) full(key string) {
+	if !r.overflow {
+		r.overflow = true
+		r.problem(key, ReasonTooLarge)
+	}
+}
 
 // problem notes an attribute that could not be read.
 func (r *reading) problem(attribute, reason string) {

@@ -177,30 +177,3 @@ func buildFamilies() [256][]familyTarget {
 	}
 	return built
 }
-
-// DialectInfo describes one dialect of the table.
-type DialectInfo struct {
-	Name string
-	// Attributes are the attributes that are read whole, Families the prefixes
-	// of indexed or keyed ones.
-	Attributes, Families []string
-}
-
-// Dialects lists what is read for each dialect, in table order.
-func Dialects() []DialectInfo {
-	list := make([]DialectInfo, 0, len(dialects))
-	for i := range dialects {
-		if dialects[i].name == "" {
-			continue
-		}
-		info := DialectInfo{Name: dialects[i].name}
-		for _, r := range dialects[i].rows {
-			info.Attributes = append(info.Attributes, r.key)
-		}
-		for _, f := range dialects[i].families {
-			info.Families = append(info.Families, f.prefix)
-		}
-		list = append(list, info)
-	}
-	return list
-}
