@@ -107,6 +107,7 @@ func TestFalsePositivesWithSessions(t *testing.T) {
 				naive++
 			}
 		}
+		t.Logf("%s: false alarms %.3f, counting rows %.3f", name, float64(alarms)/runs, float64(naive)/runs)
 		assert.LessOrEqual(t, float64(alarms)/runs, above(0.05, runs), name)
 		assert.Greater(t, float64(alarms)/runs, 0.015, "%s: the test must not be useless either", name)
 		assert.Greater(t, float64(naive)/runs, 0.1, "%s: counting rows, for comparison", name)
@@ -153,6 +154,7 @@ func TestCoverage(t *testing.T) {
 			missedShare++
 		}
 	}
+	t.Logf("95%% intervals miss: means %.3f, shares %.3f", float64(missedMean)/runs, float64(missedShare)/runs)
 	assert.LessOrEqual(t, float64(missedMean)/runs, above(0.05, runs))
 	assert.LessOrEqual(t, float64(missedShare)/runs, above(0.05, runs))
 }
@@ -205,6 +207,7 @@ func TestPeeking(t *testing.T) {
 				}
 			}
 		}
+		t.Logf("%s: once %.3f, anytime %.3f, horizon %.3f", name, float64(crossed[LookOnce])/runs, float64(crossed[LookAnytime])/runs, float64(crossed[LookHorizon])/runs)
 		assert.LessOrEqual(t, float64(crossed[LookAnytime])/runs, above(0.05, runs), "%s, anytime", name)
 		assert.LessOrEqual(t, float64(crossed[LookHorizon])/runs, above(0.05, runs), "%s, horizon", name)
 		assert.Greater(t, float64(crossed[LookOnce])/runs, 0.11, "%s, once, for comparison", name)
@@ -287,6 +290,7 @@ func TestMixShiftIsNoDifference(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("mix only: unadjusted %.3f, adjusted %.3f; a true difference besides: %.3f", float64(raw)/runs, float64(adjusted)/runs, float64(found)/runs)
 	assert.Greater(t, float64(raw)/runs, 0.5, "unadjusted, for comparison")
 	assert.LessOrEqual(t, float64(adjusted)/runs, above(0.05, runs))
 	assert.Greater(t, float64(found)/runs, 0.85, "a true difference of 12 points")
