@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader bench fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader bench simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -75,6 +75,10 @@ bench: build ## speed and size, with ratios to contrib's file exporter
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./processor/... ./exporter/...
 	cd bench && $(GO) run ./encode
 	cd bench && $(GO) run ./collector -bin ../$(BIN)/otelcol-spanloop
+
+simulations: ## error rates and power of the statistics, on simulated sessions (docs/statistics.md)
+	@$(GO) test -count 1 -v -run 'FalsePositives|Coverage|Peeking|MixShift|NothingChanged|PlantedDifferences|MixAlone' ./internal/stats ./internal/compare \
+	  | sed -nE 's/^ +property_test.go:[0-9]+: //p; /^(FAIL|---  *FAIL)/p'
 
 fuzz: ## every fuzz test for FUZZTIME each
 	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

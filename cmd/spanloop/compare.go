@@ -46,7 +46,7 @@ versions seen is compared, at one error rate over all pairs.
 The intervals hold however often you look, unless --look says once. What is
 computed, and what it cannot tell, is in docs/statistics.md.
 
-Exit codes: 0 better or equivalent; 1 worse; 2 bad usage; 3 not enough data or
+Exit codes: 0 better, equivalent or changed; 1 worse; 2 bad usage; 3 not enough data or
 not comparable; 4 failed.`,
 		Example: `  spanloop compare support 3.1 3.2
   spanloop compare support 3.1 3.2 --environment production --since 7d

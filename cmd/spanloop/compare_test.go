@@ -80,7 +80,7 @@ func TestCompareUsage(t *testing.T) {
 		args []string
 		text string
 	}{
-		"unknown prompt":   {[]string{"compare", "suport", "1.0", "1.1"}, `prompt "suport": no production call is of it; there is support`},
+		"unknown prompt":   {[]string{"compare", "suppor", "1.0", "1.1"}, `prompt "suppor": no production call is of it; there is support`},
 		"unknown version":  {[]string{"compare", "support", "1.0", "1.7"}, `has no version "1.7"; there is 1.0, 1.1, 1.2`},
 		"one version":      {[]string{"compare", "support", "1.0"}, "not 2 arguments"},
 		"same version":     {[]string{"compare", "support", "1.0", "1.0"}, "are the same"},

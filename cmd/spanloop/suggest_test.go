@@ -12,7 +12,7 @@ import (
 func TestSuggest(t *testing.T) {
 	known := []string{"support-agent", "summary", "router", "v3.1", "v3.2"}
 	assert.Equal(t, "; there is none yet", suggest("x", nil))
-	assert.Contains(t, suggest("suport-agent", known), "; there is support-agent, ")
-	assert.Contains(t, suggest("suport-agent", known), ", …")
+	assert.Contains(t, suggest("suppor-agent", known), "; there is support-agent, ")
+	assert.Contains(t, suggest("suppor-agent", known), ", …")
 	assert.Equal(t, "; there is summary", suggest("summery", known[1:2]))
 }
