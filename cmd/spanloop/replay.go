@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -83,7 +84,12 @@ func (a *app) replay(ctx context.Context, f *replayFlags, args []string) error {
 	if err := f.checkUsage(a, args); err != nil {
 		return usage(err)
 	}
-	snapshot, _ := registry.Load(a.Registry)
+	snapshot, problems := registry.Load(a.Registry)
+	if _, err := os.Stat(a.Registry); err == nil {
+		for _, p := range problems {
+			a.note("%s", p)
+		}
+	}
 	plan, err := a.plan(ctx, f, args, snapshot)
 	if err != nil {
 		return replayError(err)

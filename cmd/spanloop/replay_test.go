@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
 	"github.com/spanloop/spanloop/internal/replay"
+	"github.com/spanloop/spanloop/internal/wire"
 )
 
 func TestReplayCheck(t *testing.T) {
@@ -78,6 +79,39 @@ func TestReplayFindsTheBetterVersion(t *testing.T) {
 	// Another replay of the worst call still finds the production call.
 	d.json(exitDone, replay.Schema, &result, "replay", "--worst", "tool_args_schema:support-agent@v3.2", "--check", "-q")
 	assert.Equal(t, recordedSpan, result.SpanID)
+}
+
+func TestReplayOfMessages(t *testing.T) {
+	d := newReplayDesk(t)
+	d.dialect, d.dataset = wire.AnthropicMessages, filepath.Join(t.TempDir(), "data")
+	d.write(d.recordedCall(nil))
+	t.Setenv("OPENAI_BASE_URL", "")
+	t.Setenv("ANTHROPIC_BASE_URL", strings.TrimSuffix(d.url, "/v1"))
+	for _, more := range [][]string{nil, {"--stream"}} {
+		var result replay.Result
+		d.json(exitDone, replay.Schema, &result, append([]string{"replay", recordedSpan, "--prompt-version", "v3.1", "-n", "16"}, more...)...)
+		assert.Equal(t, wire.Exact, result.Request.Grade)
+		assert.True(t, result.Request.Bytes)
+		assert.Equal(t, "/system", result.Changes[0].Pointer)
+		assert.Equal(t, replay.Better, result.Outcome)
+		assert.Equal(t, 16, result.Arms[1].Answered)
+	}
+}
+
+func TestReplayStreamed(t *testing.T) {
+	d := newReplayDesk(t)
+	d.must(exitDone, "replay", recordedSpan, "-n", "2", "--stream")
+	streamed := d.must(exitDone, "query", "--format", "csv", "-q", "SELECT count(*) FROM spans WHERE is_replay AND time_to_first_token_ns > 0 AND output_tokens > 0")
+	assert.Contains(t, streamed, "2")
+}
+
+func TestReplaySaysWhatIsWrongInTheRegistry(t *testing.T) {
+	d := newReplayDesk(t)
+	broken := filepath.Join(d.registry, "prompts", "support-agent", "versions", "v9.yaml")
+	require.NoError(t, os.WriteFile(broken, []byte("version: v9\ntemplate: [\n"), 0o600))
+	got := d.run("replay", recordedSpan, "--check")
+	assert.Equal(t, exitDone, got.code, "the rest of the registry is used")
+	assert.Contains(t, got.err, broken+":")
 }
 
 func TestReplayOfAReplay(t *testing.T) {

@@ -34,13 +34,14 @@ const (
 // whose requests it counts.
 type replayDesk struct {
 	*desk
-	url  string
-	sent atomic.Int64
+	url     string
+	dialect string
+	sent    atomic.Int64
 }
 
 func newReplayDesk(t testing.TB) *replayDesk {
 	t.Helper()
-	d := &replayDesk{desk: exampleDesk(t)}
+	d := &replayDesk{desk: exampleDesk(t), dialect: wire.OpenAIChat}
 	provider, err := scripted.NewServer(scripted.Options{Seed: 3})
 	require.NoError(t, err)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,16 +66,25 @@ func (d *replayDesk) recordedCall(edit func(pcommon.Map)) ptrace.Traces {
 	require.NoError(d.t, err)
 	var tools []string
 	for _, name := range []string{"lookup_order@v1", "refund_order@v2", "search_docs@v1"} {
-		tool, version, _ := strings.Cut(name, "@")
-		tools = append(tools, `{"type":"function","function":`+string(snapshot.Tool(tool).Version(version).Definition)+`}`)
+		name, version, _ := strings.Cut(name, "@")
+		tool, err := wire.Tool(d.dialect, snapshot.Tool(name).Version(version).Definition)
+		require.NoError(d.t, err)
+		tools = append(tools, tool.Text())
 	}
 	system, _ := json.Marshal(messages[0].Content)
 	body := `{"model":"example-large","messages":[{"role":"system","content":` + string(system) +
 		`},{"role":"user","content":"Where is order no. A-54206?"}],"tools":[` + strings.Join(tools, ",") + `],"max_tokens":400,"temperature":0.3}`
-	captured, err := wire.Capture(wire.OpenAIChat, []byte(body))
-	require.NoError(d.t, err)
-	answer, err := wire.ParseResponse(wire.OpenAIChat, 200, []byte(`{"id":"chatcmpl-1","model":"example-large-2026-09-03","choices":[{"index":0,"finish_reason":"tool_calls",
-		"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"lookup_order","arguments":"{\"order_id\":\"54206\"}"}}]}}],"usage":{"prompt_tokens":400,"completion_tokens":12}}`))
+	given := `{"id":"chatcmpl-1","model":"example-large-2026-09-03","choices":[{"index":0,"finish_reason":"tool_calls",
+		"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"lookup_order","arguments":"{\"order_id\":\"54206\"}"}}]}}],"usage":{"prompt_tokens":400,"completion_tokens":12}}`
+	if d.dialect == wire.AnthropicMessages {
+		body = `{"model":"example-large","system":` + string(system) + `,"messages":[{"role":"user","content":"Where is order no. A-54206?"}],"tools":[` +
+			strings.Join(tools, ",") + `],"max_tokens":400,"temperature":0.3}`
+		given = `{"id":"msg_1","type":"message","role":"assistant","model":"example-large-2026-09-03","stop_reason":"tool_use",
+			"content":[{"type":"tool_use","id":"t1","name":"lookup_order","input":{"order_id":"54206"}}],"usage":{"input_tokens":400,"output_tokens":12}}`
+	}
+	captured, err := wire.Capture(d.dialect, []byte(body))
+	require.NoError(d.t, err, body)
+	answer, err := wire.ParseResponse(d.dialect, 200, []byte(given))
 	require.NoError(d.t, err)
 
 	traces := ptrace.NewTraces()
