@@ -27,42 +27,6 @@ import (
 	"github.com/spanloop/spanloop/internal/wire"
 )
 
-// A pair is a recorded request with its answer.
-type pair struct {
-	API     string `json:"api"`
-	Stream  bool   `json:"stream"`
-	Request struct {
-		Body     string `json:"body"`
-		Fidelity string `json:"body_fidelity"`
-	} `json:"request"`
-	Response struct {
-		Status int    `json:"status"`
-		Body   string `json:"body"`
-	} `json:"response"`
-}
-
-func recordedPairs(t *testing.T, api string) []pair {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(sharedtest.Dir(t), "cassettes", api+"--*.json"))
-	require.NoError(t, err)
-	require.NotEmpty(t, names)
-	var list []pair
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		var cassette struct {
-			Interactions []pair `json:"interactions"`
-		}
-		require.NoError(t, json.Unmarshal(text, &cassette))
-		for _, p := range cassette.Interactions {
-			if p.API == "" || p.API == api {
-				list = append(list, p)
-			}
-		}
-	}
-	return list
-}
-
 // canonical is the RFC 8785 form of a request without its transport members, by
 // encoding/json and the reference implementation alone.
 func canonical(t *testing.T, body []byte) string {
@@ -177,7 +141,7 @@ func (c *counts) print(set string) {
 func TestConformanceReplayDryRun(t *testing.T) {
 	for _, api := range []string{wire.OpenAIChat, wire.AnthropicMessages} {
 		t.Run(api, func(t *testing.T) {
-			pairs := recordedPairs(t, api)
+			pairs := sharedtest.Pairs(t, api)
 			s := newShelf(t)
 			captured, plain, swapped := make([]string, len(pairs)), make([]string, len(pairs)), make([]string, len(pairs))
 			var hashes []string
@@ -229,7 +193,7 @@ func TestConformanceReplayDryRun(t *testing.T) {
 }
 
 // fill sets what our capture records of a request and its answer.
-func fill(t *testing.T, span ptrace.Span, api string, p pair) {
+func fill(t *testing.T, span ptrace.Span, api string, p sharedtest.Pair) {
 	t.Helper()
 	request, err := wire.Capture(api, []byte(p.Request.Body))
 	require.NoError(t, err)

@@ -4,7 +4,6 @@
 package replay
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -55,14 +54,6 @@ func Check(source *Source, request *wire.Request) []wire.Note {
 	return c.notes
 }
 
-// limits are lengths at which software cuts attributes.
-var limits = []int{128, 256, 512, 1000, 1024, 2048, 4000, 4095, 4096, 8000, 8192, 10000, 12000, 16384, 32766, 32768, 65535, 65536}
-
-var (
-	cutMarks    = regexp.MustCompile(`(?i)\[(?:truncated|\.\.\.|…)[^\]]{0,40}\]|<truncated>|\.\.\.\s*\(truncated|\(\d+ (?:more )?(?:chars|characters|bytes) (?:truncated|omitted)\)`)
-	redactMarks = regexp.MustCompile(`(?i)\[(?:redacted|masked|removed|filtered|pii)[^\]]{0,40}\]|<(?:redacted|masked|pii|email|phone|ssn|credit_card|person|name|address)(?:_\d+)?>|\*{6,}|\bREDACTED\b`)
-)
-
 // content looks for what content capture loses: all of it, its end, or parts
 // that were redacted.
 func (c *checker) content() {
@@ -97,18 +88,6 @@ func isContent(key string) bool {
 		}
 	}
 	return false
-}
-
-func (c *checker) text(text wire.Text) {
-	if mark := cutMarks.FindString(text.Text); mark != "" {
-		c.add(wire.Error, "truncated", text.Pointer, "the text holds the mark "+quote(mark)+": it was cut")
-	}
-	if mark := redactMarks.FindString(text.Text); mark != "" {
-		c.add(wire.Error, "redacted", text.Pointer, "the text holds "+quote(mark)+": it was redacted, a replay would send another text")
-	}
-	if slices.Contains(limits, len(text.Text)) && len(text.Text) >= 1000 {
-		c.add(wire.Warning, "length-at-limit", text.Pointer, "the text is exactly as long as a common limit: its end may be missing")
-	}
 }
 
 // toolIDs checks that calls and results name each other.
@@ -159,9 +138,7 @@ func (c *checker) definitions() {
 		return
 	}
 	if len(tools) == 0 {
-		if used := usedTools(call); len(used) > 0 {
-			c.add(wire.Error, "tools-missing", "/tools", "the call used "+strings.Join(used, ", ")+", but the span holds no tool definitions")
-		}
+		c.withoutDefinitions(call)
 		return
 	}
 	for i := range tools {
@@ -171,7 +148,22 @@ func (c *checker) definitions() {
 	}
 }
 
-func usedTools(call *genai.Call) []string {
+// withoutDefinitions tells calls that lost their tools from those that may have
+// been sent without: a last turn often is. Anthropic demands the definitions as
+// soon as the history holds a call.
+func (c *checker) withoutDefinitions(call *genai.Call) {
+	now, before := usedTools(&call.Output), usedTools(&call.Input)
+	switch {
+	case len(now) > 0:
+		c.add(wire.Error, "tools-missing", "/tools", "the answer called "+strings.Join(now, ", ")+", but the span holds no tool definitions")
+	case len(before) > 0 && c.request.Dialect == wire.AnthropicMessages:
+		c.add(wire.Error, "tools-missing", "/tools", "the history holds calls of "+strings.Join(before, ", ")+", but the span no tool definitions, which the API demands then")
+	case len(before) > 0:
+		c.add(wire.Warning, "tools-missing", "/tools", "the history holds calls of "+strings.Join(before, ", ")+", but the span no tool definitions: the call had none, or they were not recorded")
+	}
+}
+
+func usedTools(messages *genai.Messages) []string {
 	var names []string
 	add := func(list []genai.Message, err error) {
 		if err != nil {
@@ -185,8 +177,7 @@ func usedTools(call *genai.Call) []string {
 			}
 		}
 	}
-	add(call.Output.List())
-	add(call.Input.List())
+	add(messages.List())
 	return names
 }
 

@@ -43,6 +43,7 @@ var damages = []struct {
 	{"truncated", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"a long story [TRUNCATED]"}]}]`)},
 	{"truncated", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"a long story... (truncated)"}]}]`)},
 	{"truncated", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"a story (120 more characters omitted)"}]}]`)},
+	{"truncated", wire.Warning, history(`[{"role":"user","parts":[{"type":"text","content":"he said [...] and left"}]}]`)},
 	{"length-at-limit", wire.Warning, history(`[{"role":"user","parts":[{"type":"text","content":"` + strings.Repeat("x", 1024) + `"}]}]`)},
 	{"length-at-limit", wire.Warning, func(a pcommon.Map) {
 		text := `[{"role":"user","parts":[{"type":"text","content":"%s"}]}]`
@@ -50,6 +51,7 @@ var damages = []struct {
 	}},
 	{"redacted", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"I am [REDACTED]"}]}]`)},
 	{"redacted", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"write to <EMAIL_1>"}]}]`)},
+	{"redacted", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"write to <EMAIL_ADDRESS>"}]}]`)},
 	{"redacted", wire.Error, history(`[{"role":"user","parts":[{"type":"text","content":"card ************1234"}]}]`)},
 	{"tool-id-missing", wire.Error, history(`[` + user + `{"role":"assistant","parts":[{"type":"tool_call","name":"find","arguments":{}}]}]`)},
 	{"tool-result-without-call", wire.Error, history(`[` + user + `{"role":"tool","parts":[{"type":"tool_call_response","id":"c9","response":"x"}]}]`)},
@@ -59,6 +61,11 @@ var damages = []struct {
 	{"arguments-reencoded", wire.Warning, history(`[` + user + `{"role":"assistant","parts":[{"type":"tool_call","id":"c","name":"find","arguments":{"a":1}}]},
 		{"role":"tool","parts":[{"type":"tool_call_response","id":"c","response":"x"}]}]`)},
 	{"tools-missing", wire.Error, func(a pcommon.Map) { a.Remove("gen_ai.tool.definitions") }},
+	{"tools-missing", wire.Warning, func(a pcommon.Map) {
+		a.Remove("gen_ai.tool.definitions")
+		a.PutStr("gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"text","content":"Done."}],"finish_reason":"stop"}]`)
+		history(`[` + user + `{"role":"assistant","parts":[{"type":"tool_call","id":"c","name":"find","arguments":"{}"}]},{"role":"tool","parts":[{"type":"tool_call_response","id":"c","response":"x"}]}]`)(a)
+	}},
 	{"tool-incomplete", wire.Warning, set("gen_ai.tool.definitions", `[{"type":"function","name":"find"}]`)},
 	{"output-schema-unknown", wire.Warning, set("gen_ai.output.type", "json")},
 	{"temperature-unknown", wire.Warning, func(a pcommon.Map) { a.Remove("gen_ai.request.temperature") }},
@@ -99,6 +106,22 @@ func TestDamagesAreFound(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"no-hash", "dialect-guessed", "tool-choice-unknown", "prompt-not-found"}, clean,
 		"a whole span of another instrumentation gets only what is true of all of them")
+}
+
+// Text that prompts are full of is no damage.
+func TestMarksThatAreNone(t *testing.T) {
+	for text, want := range map[string]string{
+		"Answer in <name> and <address> tags.": "", "a redacted document": "", "******\nRules\n******": "", "****** RULES ******": "",
+		"**bold** and ***both***": "", "* one\n* two": "", "see [1] and [note]": "", "x ** 2": "",
+		"card ************1234": "************", "************1234": "************", "password: ********": "********", "I am ******** of": "********",
+		"<PERSON> lives in <LOCATION>": "<PERSON>", "[FILTERED]": "[FILTERED]", "[redacted by policy 7]": "[redacted by policy 7]", "<US_SSN>": "<US_SSN>", "<IP_ADDRESS_2>": "<IP_ADDRESS_2>",
+	} {
+		mark := redactMarks.FindString(text)
+		if mark == "" {
+			mark = masked(text)
+		}
+		assert.Equal(t, want, mark, text)
+	}
 }
 
 func TestProvedSpansRaiseNoDoubts(t *testing.T) {

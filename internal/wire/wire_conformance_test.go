@@ -25,45 +25,6 @@ import (
 	"github.com/spanloop/spanloop/internal/wire/jsondoc"
 )
 
-type recordedPair struct {
-	API     string `json:"api"`
-	Stream  bool   `json:"stream"`
-	Request struct {
-		Body     string `json:"body"`
-		Fidelity string `json:"body_fidelity"`
-	} `json:"request"`
-	Response struct {
-		Status int    `json:"status"`
-		Body   string `json:"body"`
-	} `json:"response"`
-	name string
-}
-
-// recordedPairs reads the recorded requests and answers of one API.
-func recordedPairs(t *testing.T, api string) []recordedPair {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(sharedtest.Dir(t), "cassettes", api+"--*.json"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	var pairs []recordedPair
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		var cassette struct {
-			Interactions []recordedPair `json:"interactions"`
-		}
-		require.NoError(t, json.Unmarshal(text, &cassette))
-		for i, pair := range cassette.Interactions {
-			if pair.API != "" && pair.API != api {
-				continue
-			}
-			pair.name = fmt.Sprintf("%s#%d", filepath.Base(file), i)
-			pairs = append(pairs, pair)
-		}
-	}
-	return pairs
-}
-
 func TestConformanceReplay(t *testing.T) {
 	for _, api := range []string{OpenAIChat, AnthropicMessages} {
 		t.Run(api, func(t *testing.T) { conformReplay(t, api) })
@@ -72,25 +33,25 @@ func TestConformanceReplay(t *testing.T) {
 
 func conformReplay(t *testing.T, api string) {
 	var n, exact, raw, sameBytes, equal, modulo, falseExact, damaged, refused, harmless int
-	for _, pair := range recordedPairs(t, api) {
+	for _, pair := range sharedtest.Pairs(t, api) {
 		n++
 		want, err := jsondoc.ParseString(pair.Request.Body)
-		require.NoError(t, err, pair.name)
+		require.NoError(t, err, pair.Name)
 		captured, err := Capture(api, []byte(pair.Request.Body))
-		require.NoError(t, err, pair.name)
+		require.NoError(t, err, pair.Name)
 
 		r := rebuildFrom(t, api, captured.Attributes)
 		if r.Grade == Exact && jsondoc.Equal(r.Body, withoutTransport(want)) {
 			exact++
 		} else {
-			t.Errorf("%s: %s %v", pair.name, r.Grade, r.Notes)
+			t.Errorf("%s: %s %v", pair.Name, r.Grade, r.Notes)
 		}
 		if pair.Request.Fidelity == "raw" {
 			raw++
 			if bytes.Equal(r.Source, []byte(pair.Request.Body)) {
 				sameBytes++
 			} else {
-				t.Logf("%s: bytes differ", pair.name)
+				t.Logf("%s: bytes differ", pair.Name)
 			}
 		}
 
@@ -123,7 +84,7 @@ func conformReplay(t *testing.T, api string) {
 				harmless++
 			default:
 				falseExact++
-				t.Errorf("%s: damaged %s and still %s", pair.name, key, d.Grade)
+				t.Errorf("%s: damaged %s and still %s", pair.Name, key, d.Grade)
 			}
 		}
 	}
@@ -222,7 +183,7 @@ func reduce(v *jsondoc.Value) *jsondoc.Value {
 func TestConformanceAnswers(t *testing.T) {
 	for _, api := range []string{OpenAIChat, AnthropicMessages} {
 		var n, read int
-		for _, pair := range recordedPairs(t, api) {
+		for _, pair := range sharedtest.Pairs(t, api) {
 			n++
 			var r *Response
 			var err error
@@ -232,7 +193,7 @@ func TestConformanceAnswers(t *testing.T) {
 				r, err = ParseResponse(api, pair.Response.Status, []byte(pair.Response.Body))
 			}
 			if err != nil || r.Err != nil {
-				t.Errorf("%s: %v %v", pair.name, err, r)
+				t.Errorf("%s: %v %v", pair.Name, err, r)
 				continue
 			}
 			c := r.Call
@@ -241,7 +202,7 @@ func TestConformanceAnswers(t *testing.T) {
 			if complete {
 				read++
 			} else {
-				t.Errorf("%s: id %q model %q finish %v usage %v", pair.name, c.ResponseID, c.ResponseModel, c.FinishReasons, c.Usage)
+				t.Errorf("%s: id %q model %q finish %v usage %v", pair.Name, c.ResponseID, c.ResponseModel, c.FinishReasons, c.Usage)
 			}
 		}
 		fmt.Printf("conformance: replay/%s answers read %d/%d\n", api, read, n)
