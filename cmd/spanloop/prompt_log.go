@@ -27,14 +27,17 @@ type loggedVersion struct {
 	versionInfo
 	ComparedWith string            `json:"compared_with,omitempty"`
 	Changes      []registry.Change `json:"changes"`
+	Unified      string            `json:"unified,omitempty"`
 }
 
 func newPromptLogCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	patch := false
+	cmd := &cobra.Command{
 		Use:   "log NAME",
 		Short: "Versions and releases of a prompt, newest first",
 		Long: `Lists when each version was made, by whom, why, and what it changed in the version
-that it was made from; and each release with its versions and their shares.`,
+that it was made from; and each release with its versions and their shares. With
+--patch each version's unified diff follows.`,
 		Example: "  spanloop prompt log support-agent\n  spanloop prompt log support-agent --format json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -46,17 +49,22 @@ that it was made from; and each release with its versions and their shares.`,
 			if err != nil {
 				return err
 			}
-			log := newPromptLog(snapshot, p, a.Now())
+			log := newPromptLog(snapshot, p, a.Now(), patch)
 			if a.Format == string(report.FormatJSON) {
 				return report.WriteJSON(a.Out, "spanloop.prompt.log/1", log)
+			}
+			if patch {
+				return a.document(log.document())
 			}
 			return log.table().Write(a.Out, report.Format(a.Format), a.wholeCells())
 		},
 		ValidArgsFunction: a.completePrompts(1),
 	}
+	cmd.Flags().BoolVarP(&patch, "patch", "p", false, "with the unified diff of each version")
+	return cmd
 }
 
-func newPromptLog(s *registry.Snapshot, p *registry.Prompt, now time.Time) *promptLog {
+func newPromptLog(s *registry.Snapshot, p *registry.Prompt, now time.Time, patch bool) *promptLog {
 	log := &promptLog{Prompt: p.Name, Versions: []loggedVersion{}, Releases: []releaseInfo{}, Live: liveReleases(s, p.Name, now)}
 	for i, v := range p.Versions {
 		logged := loggedVersion{versionInfo: newVersionInfo(v), Changes: []registry.Change{}}
@@ -65,7 +73,10 @@ func newPromptLog(s *registry.Snapshot, p *registry.Prompt, now time.Time) *prom
 			before = p.Versions[i-1]
 		}
 		if before != nil {
-			_, changes := registry.DiffVersions(before, v)
+			unified, changes := registry.DiffVersions(before, v)
+			if patch {
+				logged.Unified = unified
+			}
 			logged.ComparedWith, logged.Changes = before.Version, withoutTexts(changes)
 		}
 		log.Versions = append(log.Versions, logged)
@@ -76,6 +87,20 @@ func newPromptLog(s *registry.Snapshot, p *registry.Prompt, now time.Time) *prom
 	}
 	slices.Reverse(log.Releases)
 	return log
+}
+
+// document is the table with the diffs below it.
+func (l *promptLog) document() document {
+	t := l.table()
+	d := document{title: t.Title, csv: t}
+	t.Title = ""
+	d.parts = append(d.parts, part{table: t})
+	for _, v := range l.Versions {
+		if v.Unified != "" {
+			d.parts = append(d.parts, part{title: v.Version, lines: diffLines(v.Unified)})
+		}
+	}
+	return d
 }
 
 // withoutTexts leaves the messages themselves to `prompt diff` and `prompt show`:

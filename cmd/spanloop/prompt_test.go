@@ -78,6 +78,33 @@ func TestPromptListAsOfATime(t *testing.T) {
 	assert.Empty(t, list.Prompts)
 }
 
+func TestPromptListByPartial(t *testing.T) {
+	d := exampleDesk(t)
+	var list struct{ Prompts []promptInfo }
+	for partial, want := range map[string][]string{"shop-policy": {"v3.0", "v3.1", "v3.2"}, "shop-policy@v2": {"v3.1", "v3.2"}} {
+		d.json(exitDone, "spanloop.prompt.list/1", &list, "prompt", "list", "--uses", partial)
+		require.Len(t, list.Prompts, 1)
+		assert.Equal(t, want, list.Prompts[0].Uses)
+	}
+	assert.Contains(t, d.must(exitDone, "prompt", "list", "--uses", "shop-policy@v1"), "uses it")
+	for partial, want := range map[string]string{"shop-polcy": "there is shop-policy", "shop-policy@v3": "there is v"} {
+		got := d.run("prompt", "list", "--uses", partial)
+		assert.Equal(t, exitUsage, got.code)
+		assert.Contains(t, got.err, want)
+	}
+}
+
+func TestPromptLogWithDiffs(t *testing.T) {
+	d := exampleDesk(t)
+	text := d.must(exitDone, "prompt", "log", agent, "--patch")
+	assert.Contains(t, text, "+Be brief: answer in one or two sentences.")
+	assert.NotContains(t, d.must(exitDone, "prompt", "log", agent), "+Be brief")
+	var log promptLog
+	d.json(exitDone, "spanloop.prompt.log/1", &log, "prompt", "log", agent, "-p")
+	assert.Contains(t, log.Versions[0].Unified, "--- v3.1\n+++ v3.2\n")
+	assert.Empty(t, log.Versions[2].Unified, "the first version changed nothing")
+}
+
 func TestPromptAdd(t *testing.T) {
 	d := exampleDesk(t)
 	var added struct {

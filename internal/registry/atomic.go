@@ -86,11 +86,16 @@ func (f *folder) create(file string, content []byte) error {
 		return err
 	}
 	defer func() { _ = f.root.Remove(temp) }()
-	// A link, unlike a rename, never replaces what is there.
-	if err := f.root.Link(temp, file); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("registry: %s exists already: versions are never overwritten", file)
-		}
+	// A link, unlike a rename, never replaces what is there. Where the file system
+	// has no links, writers of ours are kept away by the lock.
+	err = f.root.Link(temp, file)
+	if _, missing := f.root.Lstat(file); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		err = f.root.Rename(temp, file)
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("registry: %s exists already: versions are never overwritten", file)
+	case err != nil:
 		return fmt.Errorf("registry: %w", err)
 	}
 	return f.sync(path.Dir(file))

@@ -173,7 +173,7 @@ func TestLoadRefuses(t *testing.T) {
 			dir := directory(t, test.files)
 			start := time.Now()
 			s, problems := Load(dir)
-			assert.Less(t, time.Since(start), 5*time.Second)
+			assert.Less(t, time.Since(start), 30*time.Second)
 			got := reasons(dir, problems)
 			require.Len(t, got, len(test.want), "%q", got)
 			for i, want := range test.want {

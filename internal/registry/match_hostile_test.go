@@ -150,7 +150,7 @@ func TestMatchIsBoundedInTime(t *testing.T) {
 	} {
 		start := time.Now()
 		got := s.Match(text, nil)
-		assert.Less(t, time.Since(start), 8*time.Second, name)
+		assert.Less(t, time.Since(start), 30*time.Second, name)
 		assert.Equal(t, name == "a match, huge", got.Found, name)
 	}
 }
