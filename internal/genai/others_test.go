@@ -8,6 +8,13 @@ import "testing"
 func TestReadOthers(t *testing.T) {
 	runCases(t, []spanCase{
 		{
+			name: "a call for which another span counts",
+			span: testSpan{attrs: kv{"gen_ai.operation.name", "chat", "gen_ai.usage.input_tokens", 7, AttrDuplicateOf, "0102030405060708"}},
+			want: `
+inference chat [otel]
+usage: in=7`,
+		},
+		{
 			name: "MCP: a tool call",
 			want: `
 tool execute_tool [otel]
