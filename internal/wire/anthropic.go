@@ -177,7 +177,7 @@ func (b *builder) anthropicTool(d *genai.ToolDefinition, pointer string) *jsondo
 		return b.value(d.Raw, pointer)
 	}
 	tool := jsondoc.NewObject().Put("name", jsondoc.NewString(d.Name))
-	if d.Description != "" {
+	if b.described(d, pointer) {
 		tool.Put("description", jsondoc.NewString(d.Description))
 	}
 	schema := b.value(d.Parameters, pointer+"/input_schema")

@@ -160,6 +160,15 @@ func isPartList(v *jsondoc.Value) bool {
 	return v.Len() > 0
 }
 
+// described tells whether a tool has a description, which may be an empty one.
+func (b *builder) described(d *genai.ToolDefinition, pointer string) bool {
+	if d.Description != "" || len(d.Raw) == 0 {
+		return d.Description != ""
+	}
+	raw := b.value(d.Raw, pointer)
+	return raw.Member("description").Is(jsondoc.String) || raw.Member("function").Member("description").Is(jsondoc.String)
+}
+
 func textPart(text string) *jsondoc.Value {
 	return jsondoc.NewObject().Put("type", jsondoc.NewString("text")).Put("text", jsondoc.NewString(text))
 }

@@ -68,6 +68,11 @@ func TestToolFromAnyShape(t *testing.T) {
 		require.NoError(t, err, name)
 		assert.Equal(t, `{"name":"f","description":"d","input_schema":{"z":1,"a":2}}`, messages.Text(), name)
 	}
+	for _, definition := range []string{`{"type":"function","name":"f","description":""}`, `{"type":"function","function":{"name":"f","description":""}}`} {
+		tool, err := Tool(OpenAIChat, []byte(definition))
+		require.NoError(t, err)
+		assert.Equal(t, `{"type":"function","function":{"name":"f","description":""}}`, tool.Text(), "empty is not absent")
+	}
 	for _, bad := range []string{"", "{", "[]", "7", `{"description":"x"}`} {
 		_, err := Tool(OpenAIChat, []byte(bad))
 		require.ErrorIs(t, err, ErrTool, bad)

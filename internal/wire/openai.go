@@ -191,7 +191,7 @@ func (b *builder) openAITool(d *genai.ToolDefinition, pointer string) *jsondoc.V
 		return b.value(d.Raw, pointer)
 	}
 	function := jsondoc.NewObject().Put("name", jsondoc.NewString(d.Name))
-	if d.Description != "" {
+	if b.described(d, pointer) {
 		function.Put("description", jsondoc.NewString(d.Description))
 	}
 	if parameters := b.value(d.Parameters, pointer+"/function/parameters"); parameters != nil {
