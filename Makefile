@@ -56,7 +56,7 @@ fmt: ## gofumpt and import order
 unit: ## unit tests under the race detector
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
-e2e: build ## the built collector, fed over OTLP
+e2e: build $(BIN)/example-provider $(BIN)/example-agent $(BIN)/example-demo ## the built collector, fed over OTLP
 	$(GO) test -tags e2e -count 1 -timeout $(TEST_TIMEOUT) ./e2e/...
 
 conformance: build ## every part against ../shared, one figure a set

@@ -69,6 +69,26 @@ func TestBadInput(t *testing.T) {
 	assert.Zero(t, code, stderr)
 }
 
+// Many prompt names, as when an application puts a user's id into them, end in a
+// bounded number of files and are all there.
+func TestManyPrompts(t *testing.T) {
+	const names = 10_000
+	c := newCollector(t, defaults)
+	c.start(t)
+	require.NoError(t, c.sendTraces(manyPrompts(names)))
+	c.stop(t)
+	assert.EqualValues(t, names, c.count(t, "SELECT count(DISTINCT prompt_name) AS n FROM spans"))
+	assert.EqualValues(t, names, c.count(t, "SELECT count(*) AS n FROM spans"))
+	files := 0
+	require.NoError(t, filepath.WalkDir(c.dataset, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".parquet") {
+			files++
+		}
+		return err
+	}))
+	assert.Less(t, files, 1000, "few files")
+}
+
 // brokenRegistry writes one good version and one that is no YAML.
 func brokenRegistry(t *testing.T, dir string) {
 	t.Helper()
@@ -78,6 +98,17 @@ func brokenRegistry(t *testing.T, dir string) {
 	require.NoError(t, os.WriteFile(filepath.Join(versions, "7.yaml"), []byte(good), 0o600))
 	bad := "version: \"2\"\ntime: 2026-01-01T00:00:00Z\ntemplate: [unclosed\n"
 	require.NoError(t, os.WriteFile(filepath.Join(versions, "2.yaml"), []byte(bad), 0o600))
+}
+
+func manyPrompts(n int) ptrace.Traces {
+	td := chatSpans(n, 2)
+	rs := td.ResourceSpans().At(0)
+	rs.Resource().Attributes().PutStr("service.name", "many")
+	spans := rs.ScopeSpans().At(0).Spans()
+	for i := range n {
+		spans.At(i).Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("prompt-%05d", i))
+	}
+	return td
 }
 
 func assertRejected(t *testing.T, dataset string, want int) {

@@ -118,7 +118,7 @@ func (p *Process) Wait(ctx context.Context, grace time.Duration) error {
 // ended, and the last lines of its log. It waits until the child has ended.
 func (p *Process) Ended() error {
 	<-p.done
-	how := error(errExited)
+	how := errExited
 	if p.waitErr != nil {
 		how = p.waitErr
 	}
