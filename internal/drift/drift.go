@@ -163,7 +163,7 @@ func (a *analysis) windows() {
 		}
 		return 1
 	})
-	if !a.compare(pair) {
+	if !a.compare(pair, true) {
 		return
 	}
 	moved := movedNames(a.report.Behaviour.Channels)
@@ -207,7 +207,7 @@ func (a *analysis) automatic() {
 			return 1
 		})
 	}
-	if !a.compare(pair) {
+	if !a.compare(pair, len(found) > 0) {
 		return
 	}
 	a.dated(found, pair)
@@ -217,8 +217,9 @@ func (a *analysis) automatic() {
 	a.conclude()
 }
 
-// compare tests the two sides of a pair: evaluators, inputs, behaviour.
-func (a *analysis) compare(p *pair) bool {
+// compare looks at the two sides of a pair: evaluators, inputs and behaviour,
+// which is only estimated when there is nothing to test.
+func (a *analysis) compare(p *pair, tested bool) bool {
 	r := a.report
 	r.describeWindows(p.frame)
 	counts := p.frame.Clusters()
@@ -230,8 +231,8 @@ func (a *analysis) compare(p *pair) bool {
 	p.excluded = r.Evaluators
 	p.frame.Stratify(false)
 	r.describeStrata(p.frame)
-	r.Inputs = testGroup(p.frame, inputChannels(p.frame, a.options.Keys), a.options.Alpha, false)
-	r.Behaviour = testGroup(p.frame, behaviourChannels(p.frame, p.excluded), a.options.Alpha, true)
+	r.Inputs = family{alpha: a.options.Alpha}.test(p.frame, inputChannels(p.frame, a.options.Keys))
+	r.Behaviour = family{alpha: a.options.Alpha, stratified: true, estimate: !tested}.test(p.frame, behaviourChannels(p.frame, p.excluded))
 	r.resolution()
 	r.identities(a.line)
 	return r.overlap(p.frame)

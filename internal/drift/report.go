@@ -103,7 +103,8 @@ type Group struct {
 func (g *Group) undecided() {
 	g.Drifted = false
 	for i := range g.Channels {
-		g.Channels[i].Verdict = NotTested
+		c := &g.Channels[i]
+		c.Verdict, c.P, c.PAdjusted = NotTested, traffic.Number(math.NaN()), traffic.Number(math.NaN())
 	}
 }
 
@@ -340,7 +341,7 @@ func (r *Report) overlap(f *traffic.Frame) bool {
 func (r *Report) resolution() {
 	tested := 0
 	for _, c := range r.Behaviour.Channels {
-		if c.Verdict != TooFew {
+		if c.Verdict != TooFew && c.Verdict != NotTested {
 			tested++
 		}
 	}

@@ -158,6 +158,11 @@ type located struct {
 	depth            int
 	// by says what dates it.
 	by string
+	// change is what was worked out for the units around it, without the
+	// excluded evaluators.
+	change   *Change
+	around   [3]int
+	excluded []EvaluatorChange
 }
 
 const (
@@ -290,13 +295,27 @@ func (t *timeline) around(found []located, i int) *pair {
 	return p
 }
 
-// change compares what lies around a change and names its cause.
+// change compares what lies around a change and names its cause; what was
+// worked out before for the same units is kept.
 func (t *timeline) change(found []located, i int, excluded []EvaluatorChange, alpha float64) Change {
-	p, l := t.around(found, i), found[i]
-	c := Change{At: t.start(l.index), From: t.start(max(0, l.low-1)), Until: t.start(l.high), DatedBy: l.by, P: traffic.Number(l.p), Examples: []Example{}}
-	c.Channels = movedOf(testGroup(p.frame, behaviourChannels(p.frame, excluded), alpha, true).Channels)
-	c.Cause = explain(p.frame, c.Channels)
-	c.Examples = examples(p.frame, c.Channels)
+	l := &found[i]
+	around := [3]int{0, l.index, len(t.frame.Units)}
+	if i > 0 {
+		around[0] = found[i-1].index
+	}
+	if i+1 < len(found) {
+		around[2] = found[i+1].index
+	}
+	if l.change == nil || l.around != around || len(l.excluded) != len(excluded) {
+		p := t.around(found, i)
+		c := Change{Examples: []Example{}}
+		c.Channels = movedOf(family{alpha: alpha, stratified: true}.test(p.frame, behaviourChannels(p.frame, excluded)).Channels)
+		c.Cause = explain(p.frame, c.Channels)
+		c.Examples = examples(p.frame, c.Channels)
+		l.change, l.around, l.excluded = &c, around, excluded
+	}
+	c := *l.change
+	c.At, c.From, c.Until, c.DatedBy, c.P = t.start(l.index), t.start(max(0, l.low-1)), t.start(l.high), l.by, traffic.Number(l.p)
 	return c
 }
 

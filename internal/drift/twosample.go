@@ -36,18 +36,26 @@ type test struct {
 	wander    stats.Wander
 }
 
-// testGroup tests channels as one family: permutation within the strata when
+// family says how channels are tested together.
+type family struct {
+	alpha      float64
+	stratified bool
+	// estimate leaves the tests out.
+	estimate bool
+}
+
+// test tests channels as one family: permutation within the strata when
 // stratified, the usual wander, Holm at alpha, and the margin.
-func testGroup(f *traffic.Frame, channels []channel, alpha float64, stratified bool) Group {
+func (fam family) test(f *traffic.Frame, channels []channel) Group {
 	a := f.Assignment()
-	if !stratified {
+	if !fam.stratified {
 		clear(a.Stratum)
 	}
 	group := Group{Channels: []Channel{}}
 	var tests []*test
 	var statistics []stats.Statistic
 	for i := range channels {
-		t := newTest(f, &channels[i], a, stratified)
+		t := newTest(f, &channels[i], a, fam.stratified)
 		switch {
 		case t == nil:
 			continue
@@ -57,27 +65,40 @@ func testGroup(f *traffic.Frame, channels []channel, alpha float64, stratified b
 		}
 		tests, statistics = append(tests, t), append(statistics, t.statistic)
 	}
-	stream := uint64(11)
-	if stratified {
-		stream = 12
-	}
-	count := draws(len(tests), alpha)
-	p := stats.Permutation(a, statistics, count, stats.Random(f.Seed, stream))
-	for i, t := range tests {
-		p[i] = t.wandering(p[i], f)
-	}
-	for i, adjusted := range stats.Holm(p) {
-		tests[i].decide(p[i], adjusted, alpha)
-		tests[i].result.least = p[i] <= 1/float64(count+1)
-		group.Drifted = group.Drifted || tests[i].result.Verdict == Moved
-		group.Channels = append(group.Channels, tests[i].result)
+	if fam.estimate {
+		for _, t := range tests {
+			t.result.Verdict = NotTested
+			group.Channels = append(group.Channels, t.result)
+		}
+	} else {
+		fam.decide(f, a, tests, statistics, &group)
 	}
 	sortByStrength(group.Channels)
 	slices.SortStableFunc(group.Channels, func(a, b Channel) int { return rankOf(a.Verdict) - rankOf(b.Verdict) })
 	return group
 }
 
-func rankOf(v Verdict) int { return slices.Index([]Verdict{Moved, BelowMargin, NoChange, TooFew}, v) }
+func (fam family) decide(f *traffic.Frame, a stats.Assignment, tests []*test, statistics []stats.Statistic, group *Group) {
+	stream := uint64(11)
+	if fam.stratified {
+		stream = 12
+	}
+	count := draws(len(tests), fam.alpha)
+	p := stats.Permutation(a, statistics, count, stats.Random(f.Seed, stream))
+	for i, t := range tests {
+		p[i] = t.wandering(p[i], f)
+	}
+	for i, adjusted := range stats.Holm(p) {
+		tests[i].decide(p[i], adjusted, fam.alpha)
+		tests[i].result.least = p[i] <= 1/float64(count+1)
+		group.Drifted = group.Drifted || tests[i].result.Verdict == Moved
+		group.Channels = append(group.Channels, tests[i].result)
+	}
+}
+
+func rankOf(v Verdict) int {
+	return slices.Index([]Verdict{Moved, BelowMargin, NoChange, NotTested, TooFew}, v)
+}
 
 // newTest measures a channel; nil when no call has a value.
 func newTest(f *traffic.Frame, c *channel, a stats.Assignment, stratified bool) *test {
@@ -270,6 +291,7 @@ func indicator(values [][]string, name string, names []string) []float64 {
 
 func (t *test) texts(f *traffic.Frame, a stats.Assignment) {
 	vectors := f.Texts(t.c.dimension, t.c.text)
+	thin(f, vectors)
 	t.seen(f, func(i int) bool { return len(vectors[i]) > 0 }, func(call *traffic.Call) bool { return len(t.c.text(call)) > 0 })
 	t.statistic = stats.NewEmbeddingStatistic(vectors, t.c.dimension, a)
 	rank, halves := stats.SeparationRank(vectors, t.c.dimension, a)
@@ -277,6 +299,27 @@ func (t *test) texts(f *traffic.Frame, a stats.Assignment) {
 	t.result.Effect = traffic.Number(rank.Superiority)
 	t.result.Raw = traffic.Number(stats.Separation(vectors, t.c.dimension, flat(a)))
 	t.result.strength = (rank.Superiority - 0.5) / t.c.Margin
+}
+
+// maxTexts is how many units of a side have their text compared.
+const maxTexts = 2000
+
+// thin leaves at most maxTexts units of each side their text, evenly spaced.
+func thin(f *traffic.Frame, vectors [][]stats.Feature) {
+	var filled [2][]int
+	for i, u := range f.Units {
+		if len(vectors[i]) > 0 {
+			filled[u.Arm] = append(filled[u.Arm], i)
+		}
+	}
+	for _, units := range filled {
+		for position, unit := range units {
+			// Kept are those at which the scaled position steps.
+			if n := len(units); n > maxTexts && position > 0 && position*maxTexts/n == (position-1)*maxTexts/n {
+				vectors[unit] = nil
+			}
+		}
+	}
 }
 
 // measureWander compares the baseline's own blocks of the current window's size.

@@ -19,11 +19,16 @@ type EmbeddingStatistic struct {
 	// sparse vectors can be centred at once.
 	offset []float64
 	// own is each centred vector's squared length.
-	own         []float64
-	ownTotal    float64
-	sizeA       float64
-	sizeB       float64
+	own      []float64
+	ownTotal float64
+	sizeA    float64
+	sizeB    float64
+	// absent is, for a unit without features, its stratum's number from 1;
+	// means are the strata's.
+	absent      []int32
+	means       [][]float64
 	accumulated []float64
+	counted     []float64
 }
 
 // NewEmbeddingStatistic prepares vectors of the given dimension; a unit without
@@ -31,11 +36,12 @@ type EmbeddingStatistic struct {
 func NewEmbeddingStatistic(vectors [][]Feature, dimension int, a Assignment) *EmbeddingStatistic {
 	e := &EmbeddingStatistic{
 		vectors: make([][]Feature, len(vectors)), own: make([]float64, len(vectors)),
-		offset: make([]float64, dimension), accumulated: make([]float64, dimension),
+		offset: make([]float64, dimension), accumulated: make([]float64, dimension), absent: make([]int32, len(vectors)),
 	}
 	for _, members := range strataMembers(a.Stratum) {
 		e.addStratum(members, vectors, dimension, a)
 	}
+	e.counted = make([]float64, len(e.means))
 	return e
 }
 
@@ -60,17 +66,17 @@ func (e *EmbeddingStatistic) addStratum(members []int, vectors [][]Feature, dime
 		mean[i] /= float64(filled)
 		square += mean[i] * mean[i]
 	}
-	meanFeatures := sparse(mean)
+	e.means = append(e.means, mean)
 	for i, m := range mean {
 		e.offset[i] += float64(ones) * m
 	}
 	for _, unit := range members {
 		v := vectors[unit]
-		if len(v) == 0 {
-			v = meanFeatures
-		}
 		e.vectors[unit] = v
 		own := square
+		if len(v) == 0 {
+			e.absent[unit], own = int32(len(e.means)), 0
+		}
 		for _, f := range v {
 			own += float64(f.Value) * (float64(f.Value) - 2*mean[f.Index])
 		}
@@ -84,16 +90,6 @@ func (e *EmbeddingStatistic) addStratum(members []int, vectors [][]Feature, dime
 	}
 }
 
-func sparse(dense []float64) []Feature {
-	var features []Feature
-	for i, v := range dense {
-		if v != 0 {
-			features = append(features, Feature{int32(i), float32(v)})
-		}
-	}
-	return features
-}
-
 // Value is the statistic for the chosen units as arm 1. Centred vectors sum to 0
 // over both arms, so arm 0's sum is minus arm 1's.
 func (e *EmbeddingStatistic) Value(chosen []int32) float64 {
@@ -102,12 +98,24 @@ func (e *EmbeddingStatistic) Value(chosen []int32) float64 {
 		return 0
 	}
 	clear(e.accumulated)
+	clear(e.counted)
 	own := 0.0
 	for _, unit := range chosen {
+		if stratum := e.absent[unit]; stratum > 0 {
+			e.counted[stratum-1]++
+			continue
+		}
 		for _, f := range e.vectors[unit] {
 			e.accumulated[f.Index] += float64(f.Value)
 		}
 		own += e.own[unit]
+	}
+	for s, n := range e.counted {
+		if n > 0 {
+			for i, m := range e.means[s] {
+				e.accumulated[i] += n * m
+			}
+		}
 	}
 	square := 0.0
 	for i, v := range e.accumulated {
