@@ -38,7 +38,7 @@ func TestConformanceRoundTrip(t *testing.T) {
 		{"exporter alone", "[]", "", func(ptrace.Traces, ptrace.Traces) {}},
 		{"identity and evaluation", "[genai_identity, genai_eval]", "processors:\n  genai_identity:\n  genai_eval:\n", removeAdditions},
 	} {
-		files, spans, equal := 0, 0, 0
+		files, spans, equal, counted := 0, 0, 0, 0
 		for _, folder := range folders {
 			if !folder.IsDir() {
 				continue
@@ -58,10 +58,16 @@ func TestConformanceRoundTrip(t *testing.T) {
 			}
 			differences := datasettest.Diff(sent, read)
 			equal += len(sent) - len(differences)
+			if table, ok := readIndependently(t, filepath.Join(c.logs, "spanloop-data"), dataset.TableSpans); ok {
+				require.EqualValues(t, len(sent), table[dataset.TableSpans].Rows, folder.Name())
+				require.EqualValues(t, len(sent), table[dataset.TableSpans].Distinct, folder.Name())
+				counted += len(sent)
+			}
 			require.Empty(t, differences, folder.Name())
 		}
 		require.Positive(t, spans)
-		fmt.Printf("conformance: round trip, %s: %d/%d spans of %d files equal\n", p.name, equal, spans, files)
+		fmt.Printf("conformance: round trip, %s: %d/%d spans of %d files equal, %d counted alike by an independent reader\n",
+			p.name, equal, spans, files, counted)
 	}
 }
 

@@ -55,27 +55,10 @@ func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
 	if err == nil {
 		err = p.commit()
 	}
-	if err == nil && p.result.Content > 0 {
-		err = w.joinContent()
-	}
 	if err != nil {
 		return p.result, fmt.Errorf("dataset %q: %w", w.storage.root, err)
 	}
 	return p.result, nil
-}
-
-// joinContent makes views.sql join the content table once there is one.
-func (w *Writer) joinContent() error {
-	w.viewsMutex.Lock()
-	defer w.viewsMutex.Unlock()
-	if w.contentJoined {
-		return nil
-	}
-	if err := w.writeViews(); err != nil {
-		return err
-	}
-	w.contentJoined = true
-	return nil
 }
 
 // sortEvent files one event. An event without a span id can be joined by the

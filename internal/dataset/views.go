@@ -80,12 +80,18 @@ func ViewsSQL(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return viewsOver(root, GlobLiteral(filepath.ToSlash(root))+"/"), nil
+}
+
+// viewsOver are the views over the files that a dataset has now, at a prefix for
+// globs.
+func viewsOver(root, prefix string) string {
 	var b strings.Builder
 	for _, table := range Tables {
-		b.WriteString(sourceView(table, GlobLiteral(filepath.ToSlash(root))+"/", hasFiles(filepath.Join(root, table))))
+		b.WriteString(sourceView(table, prefix, hasFiles(filepath.Join(root, table))))
 	}
 	b.WriteString(viewStatements(hasFiles(filepath.Join(root, TableContent))))
-	return b.String(), nil
+	return b.String()
 }
 
 var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z-^]")
@@ -95,17 +101,8 @@ var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z
 func GlobLiteral(path string) string { return globSigns.Replace(path) }
 
 // viewsFile is views.sql: the same for the folder in which DuckDB is started.
-func viewsFile(content bool) string {
-	var b strings.Builder
-	b.WriteString("-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder:\n--   duckdb -init views.sql\n" +
-		"-- A table that has no files yet makes its statements fail; the others work.\n\n")
-	for _, table := range Tables {
-		if table != TableContent || content {
-			b.WriteString(sourceView(table, "", true))
-		}
-	}
-	b.WriteString(viewStatements(content))
-	return b.String()
+func viewsFile(root string) string {
+	return "-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder.\n\n" + viewsOver(root, "")
 }
 
 // hasFiles tells whether a folder holds a Parquet file.

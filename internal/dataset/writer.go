@@ -49,8 +49,9 @@ type Writer struct {
 	// from one garbage collection to the next.
 	spare chan *tables
 
-	viewsMutex    sync.Mutex
-	contentJoined bool
+	// viewed are the tables that views.sql knows files of.
+	viewed sync.Map
+	views  sync.Mutex
 }
 
 // spareTables is how many sets of encoders a writer keeps: one for each consumer
@@ -113,7 +114,9 @@ func NewWriter(path string, options WriterOptions) (*Writer, error) {
 // writeViews writes views.sql when it is missing or of another version.
 func (w *Writer) writeViews() error {
 	target := filepath.Join(w.storage.root, "views.sql")
-	content := []byte(viewsFile(hasFiles(filepath.Join(w.storage.root, TableContent))))
+	w.views.Lock()
+	defer w.views.Unlock()
+	content := []byte(viewsFile(w.storage.root))
 	if old, err := os.ReadFile(target); err == nil && string(old) == string(content) {
 		return nil
 	}
@@ -377,5 +380,27 @@ func (p *push) commit() error {
 	if err := p.writer.storage.putManifest(p.files, dirty); err != nil {
 		return err
 	}
-	return p.writer.storage.syncFolders(dirty)
+	if err := p.writer.storage.syncFolders(dirty); err != nil {
+		return err
+	}
+	return p.writer.viewTables(p.files)
+}
+
+// viewTables renews views.sql when a table has its first files.
+func (w *Writer) viewTables(files []File) error {
+	fresh := false
+	for _, f := range files {
+		_, known := w.viewed.Load(f.Table)
+		fresh = fresh || !known
+	}
+	if !fresh {
+		return nil
+	}
+	if err := w.writeViews(); err != nil {
+		return err
+	}
+	for _, f := range files {
+		w.viewed.Store(f.Table, true)
+	}
+	return nil
 }

@@ -115,7 +115,7 @@ func TestViewsFileJoinsContent(t *testing.T) {
 	require.NoError(t, err)
 	before, err := os.ReadFile(filepath.Join(dir, "views.sql"))
 	require.NoError(t, err)
-	assert.NotContains(t, string(before), "content_files")
+	assert.NotContains(t, string(before), "LEFT JOIN content")
 	_, err = w.WriteLogs(t.Context(), events())
 	require.NoError(t, err)
 	after, err := os.ReadFile(filepath.Join(dir, "views.sql"))
