@@ -122,6 +122,7 @@ func (w *Writer) writeViews() error {
 	}
 	temporary := target + inProgress
 	if err := w.storage.writeFile(temporary, content); err != nil {
+		_ = os.Remove(temporary)
 		return fmt.Errorf("dataset %q: views.sql: %w", w.storage.root, err)
 	}
 	if err := os.Rename(temporary, target); err != nil {
