@@ -103,6 +103,9 @@ type reading struct {
 	span        ptrace.Span
 	call        *genai.Call
 	environment string
+	// same is the span that counts for this one's call; empty on one that
+	// counts itself.
+	same pcommon.SpanID
 }
 
 // processTraces stamps the GenAI spans of a batch and leaves all others alone.
@@ -114,6 +117,7 @@ func (p *identityProcessor) processTraces(ctx context.Context, td ptrace.Traces)
 		return td, nil
 	}
 	c := newCounts()
+	p.findDuplicates(calls)
 	for i := range calls {
 		p.stamp(&calls[i], c)
 	}
@@ -135,7 +139,7 @@ func (p *identityProcessor) read(td ptrace.Traces) (calls, tools []reading) {
 					continue
 				}
 				p.resolver.Note(span.TraceID(), span.SpanID(), span.ParentSpanID(), call)
-				r := reading{span, call, environment}
+				r := reading{span: span, call: call, environment: environment}
 				if call.Kind == genai.KindTool {
 					tools = append(tools, r)
 				} else {
@@ -145,6 +149,36 @@ func (p *identityProcessor) read(td ptrace.Traces) (calls, tools []reading) {
 		}
 	}
 	return calls, tools
+}
+
+// findDuplicates finds the span that counts for each call of the batch. When a
+// wrapper names the prompt and the span that counts does not, that one takes the
+// reference.
+func (p *identityProcessor) findDuplicates(calls []reading) {
+	type key struct {
+		trace pcommon.TraceID
+		span  pcommon.SpanID
+	}
+	var naming map[key]*genai.Call
+	for i := range calls {
+		r := &calls[i]
+		r.same = p.resolver.DuplicateOf(r.span.TraceID(), r.span.SpanID())
+		if !r.same.IsEmpty() && r.call.Prompt.Name != "" {
+			if naming == nil {
+				naming = map[key]*genai.Call{}
+			}
+			naming[key{r.span.TraceID(), r.same}] = r.call
+		}
+	}
+	if naming == nil {
+		return
+	}
+	for i := range calls {
+		wrapper := naming[key{calls[i].span.TraceID(), calls[i].span.SpanID()}]
+		if wrapper != nil && calls[i].call.Prompt.Name == "" {
+			calls[i].call.Prompt = wrapper.Prompt
+		}
+	}
 }
 
 func (p *identityProcessor) environment(resource pcommon.Resource) string {
@@ -174,8 +208,8 @@ func (p *identityProcessor) stamp(r *reading, c *counts) {
 	} else {
 		id.Replace(attrs)
 	}
-	if same := p.resolver.DuplicateOf(span.TraceID(), span.SpanID()); !same.IsEmpty() {
-		attrs.PutStr(identity.AttrDuplicateOf, same.String())
+	if !r.same.IsEmpty() {
+		attrs.PutStr(identity.AttrDuplicateOf, r.same.String())
 		c.duplicates++
 	}
 	putProblems(attrs, call.GlanceAtContent(), c)

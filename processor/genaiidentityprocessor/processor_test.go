@@ -182,6 +182,29 @@ func TestWrapperSpans(t *testing.T) {
 	assert.Equal(t, inner.SpanID().String(), text(spansOf(r.through(t, again))[0], "spanloop.call.duplicate_of"), "the same answer in a later batch")
 }
 
+// A prompt that only the wrapper names reaches the call that counts; one that the
+// call names itself stays.
+func TestWrapperNamesThePrompt(t *testing.T) {
+	r := start(t, nil)
+	for own, want := range map[string]string{"": "weather", "own": "own"} {
+		td := ptrace.NewTraces()
+		outer := addSpan(t, td, byte(len(own)), 1, map[string]any{
+			"langfuse.observation.type": "generation", "langfuse.observation.prompt.name": "weather", "langfuse.observation.prompt.version": 7,
+		})
+		call := chatOf("x")
+		if own != "" {
+			call = with(call, "gen_ai.prompt.name", own, "gen_ai.prompt.version", "7")
+		}
+		inner := addSpan(t, td, byte(len(own)), 2, call)
+		inner.SetParentSpanID(outer.SpanID())
+		out := spansOf(r.through(t, td))
+		assert.Equal(t, want, text(out[1], "gen_ai.prompt.name"))
+		assert.Equal(t, "7", text(out[1], "gen_ai.prompt.version"))
+		assert.Equal(t, "explicit", text(out[1], "spanloop.prompt.resolution"))
+		assert.Equal(t, inner.SpanID().String(), text(out[0], "spanloop.call.duplicate_of"))
+	}
+}
+
 // Many senders at once, while the registry changes under them.
 func TestConcurrentSenders(t *testing.T) {
 	dir := registryIn(t, t.TempDir(), supportFiles)
