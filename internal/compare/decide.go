@@ -70,14 +70,14 @@ func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked
 	}
 	low, high := math.NaN(), math.NaN()
 	if e.adjusted.Strata > 0 {
-		low, high = e.interval(level, o)
+		low, high = e.interval(e.multiplier(level, o))
 	}
 	e.fill(&m, low, high)
 	switch {
 	case e.incomparable != "" || blocked:
 		m.Verdict = NotComparable
 	default:
-		m.Verdict = e.decided(&m, e.word(level, narrow, adjusted <= o.Alpha, o))
+		m.Verdict = e.decided(&m, e.word(e.multiplier(level, o), e.multiplier(narrow, o), adjusted <= o.Alpha))
 	}
 	m.ByMargin = (m.Verdict == Better || m.Verdict == Worse || m.Verdict == Changed) && (low > e.m.Margin || high < -e.m.Margin)
 	if m.Verdict == NotEnoughData {
@@ -86,17 +86,15 @@ func (e *estimate) result(level, narrow, p, adjusted float64, o Options, blocked
 	return m
 }
 
-// word applies the interval to the margin. Within the margin a difference does
-// not matter even where it is certain.
-func (e *estimate) word(level, narrow float64, significant bool, o Options) Verdict {
+// word applies the interval to the margin: that of k standard errors for a
+// difference, that of narrow ones for equivalence. Within the margin a difference
+// does not matter even where it is certain.
+func (e *estimate) word(k, narrow float64, significant bool) Verdict {
 	if !e.usable() {
 		return NotEnoughData
 	}
-	low, high := e.interval(level, o)
-	narrowLow, narrowHigh := low, high
-	if narrow != level {
-		narrowLow, narrowHigh = e.interval(narrow, o)
-	}
+	low, high := e.interval(k)
+	narrowLow, narrowHigh := e.interval(narrow)
 	up, down := Better, Worse
 	switch e.m.Direction {
 	case lower:

@@ -229,20 +229,19 @@ func (e *estimate) z() float64 {
 	return e.adjusted.Value / se
 }
 
-// excludes tells at a sequential look whether the p-value is at most alpha,
-// without computing it.
-func (e *estimate) excludes(alpha float64, o Options) bool {
-	if e.rare || !e.usable() {
-		return false
-	}
-	return math.Abs(e.z()) >= stats.Multiplier(o.Look, alpha, e.adjusted.DF, e.adjusted.EffectiveClusters(), e.horizon(o))
+// excludes tells at a sequential look whether the p-value is at most the error
+// rate of the multiplier k, without computing it.
+func (e *estimate) excludes(k float64) bool { return !e.rare && e.usable() && math.Abs(e.z()) >= k }
+
+// multiplier is the factor on the standard error at error rate alpha.
+func (e *estimate) multiplier(alpha float64, o Options) float64 {
+	return stats.Multiplier(o.Look, alpha, e.adjusted.DF, e.adjusted.EffectiveClusters(), e.horizon(o))
 }
 
-// interval is the interval of the difference (of logarithms for KindRatio) at
-// error rate alpha.
-func (e *estimate) interval(alpha float64, o Options) (low, high float64) {
+// interval is the interval of the difference (of logarithms for KindRatio) of k
+// standard errors to either side.
+func (e *estimate) interval(k float64) (low, high float64) {
 	d := e.adjusted
-	k := stats.Multiplier(o.Look, alpha, d.DF, d.EffectiveClusters(), e.horizon(o))
 	if e.m.Kind == KindBinary {
 		a, b := d.A.Effective, d.B.Effective
 		if e.rare {

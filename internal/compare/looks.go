@@ -50,7 +50,11 @@ func (e *estimate) lookAt(sums []stats.Unit, rare bool, level float64, o Options
 	then := *e
 	then.rare = rare
 	then.adjusted = stats.Diff(sums, e.m.Kind == KindBinary)
-	word := then.word(level, level, then.excludes(level, o), o)
+	if !then.usable() {
+		return
+	}
+	k := then.multiplier(level, o)
+	word := then.word(k, k, then.excludes(k))
 	if word == NotEnoughData || word == NoChange {
 		return
 	}

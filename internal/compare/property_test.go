@@ -52,10 +52,11 @@ func TestNothingChanged(t *testing.T) {
 	const runs = 160
 	for name, change := range map[string]func(*world){
 		"half and half": func(*world) {},
-		"a canary":      func(w *world) { w.share, w.easyPass, w.hardPass = 0.1, 0.95, 0.95 },
+		"a canary":      func(w *world) { w.sessions, w.share, w.easyPass, w.hardPass = 400, 0.1, 0.95, 0.95 },
 		"two kinds":     func(w *world) { w.hard, w.hardPass = [2]float64{0.4, 0.4}, 0.5 },
 	} {
 		w := ordinary()
+		w.sessions = 250
 		change(&w)
 		looks := []Options{options(stats.LookOnce), options(stats.LookAnytime)}
 		for i, result := range rates(t, runs, w, "score:helpful", looks...) {
@@ -102,7 +103,7 @@ func TestEquivalence(t *testing.T) {
 
 // Only the kinds of questions differ between the versions' traffic.
 func TestMixAloneIsNoFinding(t *testing.T) {
-	const runs = 120
+	const runs = 100
 	w := ordinary()
 	w.hard, w.easyPass, w.hardPass = [2]float64{0.2, 0.5}, 0.95, 0.6
 	alarms, raw := 0, 0
@@ -125,7 +126,7 @@ func TestMixAloneIsNoFinding(t *testing.T) {
 // Failing calls are scored more often than passing ones, and twice as often in
 // one version: weighted, that is no difference.
 func TestUnequalSampling(t *testing.T) {
-	const runs = 120
+	const runs = 100
 	w := ordinary()
 	w.edit = func(c *traffic.Call, random *rand.Rand) {
 		s := c.Scores["helpful"]
