@@ -36,7 +36,9 @@ const repository = ".."
 
 // collector is a running otelcol-spanloop and the folders it works on.
 type collector struct {
-	config   string
+	config string
+	// settings are laid over the configuration, as the yaml provider reads them.
+	settings []string
 	dataset  string
 	registry string
 	storage  string
@@ -93,10 +95,14 @@ func program(t *testing.T, name string) string {
 
 func (c *collector) start(t *testing.T) {
 	t.Helper()
+	args := []string{"--config", c.config}
+	for _, setting := range c.settings {
+		args = append(args, "--config", "yaml:"+setting)
+	}
 	proc, err := process.Start(process.Options{
 		Name: "collector",
 		Path: program(t, "otelcol-spanloop"),
-		Args: []string{"--config", c.config},
+		Args: args,
 		Env: []string{
 			"SPANLOOP_DATASET=" + c.dataset,
 			"SPANLOOP_REGISTRY=" + c.registry,

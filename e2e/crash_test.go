@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanloop/spanloop/internal/dataset"
 )
 
 // TestCrash kills the collector at random instants under load. With persistent
@@ -30,19 +32,33 @@ func TestCrash(t *testing.T) {
 	c := newCollector(t, "examples/collector/config-durable.yaml")
 	var acknowledged []uint64
 	next := uint64(100)
-	for range crashes {
+	for n := range crashes {
+		// With the default of 5 s most kills would find the queue full and the
+		// writer idle: every other time it writes all the time.
+		c.settings = nil
+		if n%2 == 1 {
+			c.settings = []string{"exporters::genai_parquet::sending_queue::batch::flush_timeout: 100ms"}
+		}
 		c.start(t)
 		deadline := time.Duration(200+random.IntN(1500)) * time.Millisecond
 		seeds := loadUntilKilled(c, &next, perRequest, deadline)
 		acknowledged = append(acknowledged, seeds...)
 		c.proc = nil
 	}
-	c.start(t)
-	time.Sleep(time.Second)
-	c.stop(t)
-
 	want := int64(len(acknowledged) * perRequest)
 	require.Positive(t, want, "nothing was acknowledged: the test proves nothing")
+	c.settings = nil
+	c.start(t)
+	c.awaitSpans(t, want)
+	c.stop(t)
+
+	d, err := dataset.Open(c.dataset)
+	require.NoError(t, err)
+	verified, err := d.Verify(t.Context())
+	require.NoError(t, err)
+	for _, f := range verified.Findings {
+		assert.Contains(t, []string{dataset.FindingOrphan, dataset.FindingUnfinished}, f.Kind, "%s: %s", f.Path, f.Detail)
+	}
 	present := map[string]bool{}
 	for _, row := range c.query(t, "SELECT span_id, count(*) AS n FROM spans GROUP BY span_id") {
 		present[row["span_id"].(string)] = true
@@ -59,6 +75,19 @@ func TestCrash(t *testing.T) {
 	assert.Zero(t, lost, "acknowledged spans lost")
 	fmt.Printf("e2e: crash: %d kills, %d spans acknowledged, %d lost, %d in the dataset\n",
 		crashes, want, lost, len(present))
+}
+
+// awaitSpans waits until the queue on disk has been worked off: so many spans are
+// in the dataset, or no more have come for a while.
+func (c *collector) awaitSpans(t *testing.T, want int64) {
+	t.Helper()
+	count, changed := int64(-1), time.Now()
+	for count < want && time.Since(changed) < 30*time.Second {
+		time.Sleep(500 * time.Millisecond)
+		if now := c.count(t, "SELECT count(*) AS n FROM spans"); now != count {
+			count, changed = now, time.Now()
+		}
+	}
 }
 
 // loadUntilKilled sends requests from four clients until the collector is
