@@ -260,7 +260,7 @@ func TestToolWithoutRegistry(t *testing.T) {
 }
 
 func TestToolWithANameOnly(t *testing.T) {
-	index := &toolIndex{byName: map[string]*toolHistory{}, byHash: map[string]*toolVersion{}}
+	index := newToolIndex()
 	index.offered([]any{"bare", "p", "v1", int64(3), clock, clock})
 	index.offered([]any{"known@abc", "p", "v1", int64(2), clock, clock})
 	tools := index.histories()
