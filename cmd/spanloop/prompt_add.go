@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,6 +98,7 @@ func (a *app) readVersion(file, role string) (registry.NewVersion, error) {
 	if err != nil {
 		return registry.NewVersion{}, err
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if end := filepath.Ext(file); end == ".yaml" || end == ".yml" {
 		if role != "" {
 			return registry.NewVersion{}, usage(errors.New("--role: a version in YAML names its roles itself"))

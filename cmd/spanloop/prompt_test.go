@@ -126,7 +126,7 @@ func TestPromptAdd(t *testing.T) {
 	assert.Equal(t, "v2", shown.Partials[0].Version)
 	assert.Empty(t, shown.Live, "a new version serves nobody")
 
-	d.in = "Summarise: {{text}}"
+	d.in = "\ufeffSummarise: {{text}}" // as some editors begin a file
 	d.json(exitDone, "spanloop.prompt.add/1", &added, "prompt", "add", "team/summary", "-", "--role", "user", "--params", `{"temperature": 0.10, "seed": 12345678901234567890}`)
 	assert.Equal(t, "1", added.Added.Version)
 	d.json(exitDone, "spanloop.prompt.show/1", &shown, "prompt", "show", "team/summary")
@@ -267,6 +267,7 @@ func TestPromptErrors(t *testing.T) {
 		"unknown partial":      {[]string{"prompt", "add", "a", d.file("p.txt", "{{> nowhere}} and more text")}, []string{`partial "nowhere" does not exist`}},
 		"bad template":         {[]string{"prompt", "add", "a", d.file("q.txt", "one\n{{#open}} two")}, []string{"line 2", "never closed"}},
 		"empty template":       {[]string{"prompt", "add", "a", d.file("e.txt", " \n")}, []string{"empty"}},
+		"no UTF-8":             {[]string{"prompt", "add", "a", d.file("l.txt", "caf\xe9 for {{name}}")}, []string{"not valid UTF-8"}},
 		"no environment":       {[]string{"prompt", "release", agent, "v3.1"}, []string{`"environment" not set`}},
 		"no version":           {[]string{"prompt", "release", agent, "-e", "production"}, []string{"which version?", "v3.2"}},
 		"unknown version":      {[]string{"prompt", "release", agent, "v9", "-e", "production"}, []string{`no version "v9"`}},

@@ -106,6 +106,8 @@ func TestLoadRefuses(t *testing.T) {
 		"unknown anchor":          {map[string]string{one: "time: 2026-01-01\ntemplate: *nothing\n"}, []string{one + ":2: not valid YAML for this file: unknown anchor 'nothing' referenced"}},
 		"binary":                  {map[string]string{one: "time: 2026-01-01\ntemplate: \"\x00\x01\xff\"\n"}, []string{one + ":"}},
 		"not UTF-8":               {map[string]string{one: "template: \xff\xfe\xfa\n"}, []string{one + ":"}},
+		"binary text":             {map[string]string{one: "time: 2026-01-01\ntemplate: !!binary aGVsbG8=\n"}, []string{one + ":2: the template must be a text"}},
+		"binary parameter":        {map[string]string{one: simple + "params: {a: !!binary aGVsbG8=}\n"}, []string{one + ":3: binary data has no form in JSON"}},
 		"no template":             {map[string]string{one: "time: 2026-01-01\n"}, []string{one + ":1: a prompt needs a template or messages"}},
 		"template and messages":   {map[string]string{one: simple + "messages: [{role: user, content: a}]\n"}, []string{one + ":2: a prompt has a template or messages, not both"}},
 		"content in a prompt":     {map[string]string{one: "time: 2026-01-01\ncontent: x\n"}, []string{one + ":2: content belongs to partials"}},

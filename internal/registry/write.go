@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spanloop/spanloop/internal/registry/mustache"
 )
@@ -97,13 +99,20 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 	doc := &versionFile{
 		Version: v.Version, Author: v.Author, Time: stamp(v.Time), Message: v.Message, Parent: v.Parent, Messages: v.Messages,
 	}
-	texts := []string{v.Template}
+	var texts []string
 	if v.Template != "" {
 		doc.Template = &v.Template
+		texts = append(texts, v.Template)
 	}
 	for _, m := range v.Messages {
 		texts = append(texts, m.Content)
 	}
+	for i, text := range texts {
+		if !utf8.ValidString(text) {
+			return nil, fmt.Errorf("text %d is not valid UTF-8", i+1)
+		}
+	}
+	doc.Author, doc.Message = strings.ToValidUTF8(v.Author, "\ufffd"), strings.ToValidUTF8(v.Message, "\ufffd")
 	var err error
 	if doc.Partials, err = pin(snapshot, texts, v.Partials); err != nil {
 		return nil, err

@@ -111,6 +111,7 @@ func TestAddVersionRefuses(t *testing.T) {
 		"two texts":            {func(v *NewVersion) { v.Messages = system("b") }, "not both"},
 		"message without role": {func(v *NewVersion) { v.Template, v.Messages = "", []TemplateMessage{{"", "b"}} }, "a message has a role"},
 		"template":             {func(v *NewVersion) { v.Template = "a\n{{#b}}" }, "template line 2"},
+		"no UTF-8":             {func(v *NewVersion) { v.Template = "Report \xff." }, "text 1 is not valid UTF-8"},
 		"partial":              {func(v *NewVersion) { v.Template = "a {{> b}}" }, `partial "b" does not exist`},
 		"pinned partial":       {func(v *NewVersion) { v.Template = "a {{> b@3}}" }, `partial "b" does not exist`},
 		"params":               {func(v *NewVersion) { v.Params = json.RawMessage(`{`) }, "not valid JSON"},

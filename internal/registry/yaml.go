@@ -151,7 +151,7 @@ func scalar(node *yaml.Node, what string) (string, error) {
 	for hops := 0; node.Kind == yaml.AliasNode && hops < 8; hops++ {
 		node = node.Alias
 	}
-	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" {
+	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" || node.ShortTag() == "!!binary" {
 		return "", failAt(node.Line, "%s must be a text", what)
 	}
 	return node.Value, nil
@@ -244,6 +244,8 @@ func (w *nodeWriter) scalar(node *yaml.Node) error {
 		if err := node.Decode(&value); err != nil {
 			return failAt(node.Line, "%s is no number", show(node.Value))
 		}
+	case "!!binary":
+		return failAt(node.Line, "binary data has no form in JSON")
 	case "!!bool", "!!null":
 		if err := node.Decode(&value); err != nil {
 			return failAt(node.Line, "%s cannot be read", show(node.Value))
