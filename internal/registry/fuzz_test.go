@@ -207,3 +207,23 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// FuzzWriteVersion writes any text and reads it again.
+func FuzzWriteVersion(f *testing.F) {
+	for _, text := range hostileTexts {
+		f.Add(text[:min(len(text), 100)], text[:min(len(text), 20)])
+	}
+	f.Fuzz(func(t *testing.T, text, message string) {
+		doc, err := NewVersion{Version: "1", Template: text, Message: message, Author: message, Time: may}.file(&Snapshot{})
+		if err != nil {
+			return
+		}
+		read, err := ReadVersion("1.yaml", encode(doc))
+		if err != nil {
+			t.Fatalf("%q cannot be read: %v", text, err)
+		}
+		if read.Template != text || read.Message != strings.ToValidUTF8(message, "\ufffd") || !read.Time.Equal(may) {
+			t.Fatalf("%q was read as %q, message %q as %q", text, read.Template, message, read.Message)
+		}
+	})
+}
