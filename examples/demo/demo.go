@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/spanloop/spanloop/examples/agent/traffic"
@@ -186,23 +187,35 @@ func (d *demo) next(took time.Duration) {
 	d.out.heading("Try next")
 	d.out.say("Ended after %.0f s; nothing is left running. Everything is in %s:", took.Seconds(), d.root)
 	fmt.Fprintln(d.out)
-	for _, args := range d.suggestions() {
-		fmt.Fprintln(d.out, "$ "+d.cmd.line(args...))
+	for _, s := range d.suggestions() {
+		line := "$ " + d.cmd.line(s.args...)
+		if s.into != "" {
+			line += " > " + quote(filepath.Join(d.root, s.into))
+		}
+		fmt.Fprintln(d.out, line)
 	}
 }
 
+// suggestion is a command, and the file below the demo's folder that takes its
+// output.
+type suggestion struct {
+	args []string
+	into string
+}
+
 // suggestions are commands that work on what the demo leaves behind.
-func (d *demo) suggestions() [][]string {
-	list := [][]string{
-		{"compare", prompt, liveVersion, canary, "--until", "2026-11-09", "--format", "html"},
-		{"prompt", "diff", prompt, liveVersion, canary},
-		{"tool", "log", "search_docs"},
-		{"query", "SELECT prompt_version, tool_name, count(*) AS calls, count(error_type) AS failed FROM spans WHERE tool_name IS NOT NULL GROUP BY ALL ORDER BY ALL"},
-		{"query", "SELECT is_replay, prompt_version, count(*) AS calls FROM spans WHERE prompt_name = $$" + prompt + "$$ GROUP BY ALL ORDER BY ALL"},
-		{"dataset", "verify"},
+func (d *demo) suggestions() []suggestion {
+	list := []suggestion{
+		{args: []string{"prompt", "rollback", prompt, "-e", "production", "-m", canary + " calls tools with wrong arguments"}},
+		{args: []string{"prompt", "diff", prompt, liveVersion, canary}},
+		{args: []string{"tool", "log", "search_docs"}},
+		{args: []string{"compare", prompt, liveVersion, canary, "--until", dayOf(traffic.BroadDay).Format(time.DateOnly), "--format", "html"}, into: "compare.html"},
+		{args: []string{"query", "SELECT prompt_version, tool_name, count(*) AS calls, count(error_type) AS failed FROM spans WHERE tool_name IS NOT NULL GROUP BY ALL ORDER BY ALL"}},
+		{args: []string{"query", "SELECT is_replay, prompt_version, count(*) AS calls FROM spans WHERE prompt_name = $$" + prompt + "$$ GROUP BY ALL ORDER BY ALL"}},
+		{args: []string{"dataset", "verify"}},
 	}
 	if worst := d.results.compare.wrongCalls(""); len(worst) > 0 {
-		list = append(list, []string{"replay", worst[0].id(), "--prompt-version", liveVersion, "--dry-run"})
+		list = append(list, suggestion{args: []string{"replay", worst[0].id(), "--prompt-version", liveVersion, "--dry-run"}})
 	}
 	return list
 }
