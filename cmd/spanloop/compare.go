@@ -209,6 +209,15 @@ func (a *app) checkVersions(ctx context.Context, db *query.DB, o *compare.Option
 		}
 		return &exitError{Code: exitCannotTell, Err: fmt.Errorf("prompt %q is in the registry, but no production call is of it yet", o.Prompt)}
 	}
+	if o.Environment != "" {
+		environments, err := seenNames(traffic.SeenEnvironments(ctx, db.SQL(), traffic.Arm{Prompt: o.Prompt}))
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(environments, o.Environment) {
+			return usage(fmt.Errorf("--environment %q: no production call of %q is of it%s", o.Environment, o.Prompt, suggest(o.Environment, environments)))
+		}
+	}
 	versions, err := seenNames(traffic.SeenVersions(ctx, db.SQL(), traffic.Arm{Prompt: o.Prompt}))
 	if err != nil || o.A == "" {
 		return err

@@ -82,6 +82,8 @@ func TestCompareUsage(t *testing.T) {
 	}{
 		"unknown prompt":   {[]string{"compare", "suppor", "1.0", "1.1"}, `prompt "suppor": no production call is of it; there is support`},
 		"unknown version":  {[]string{"compare", "support", "1.0", "1.7"}, `has no version "1.7"; there is 1.0, 1.1, 1.2`},
+		"environment":      {[]string{"compare", "support", "1.0", "1.1", "--environment", "prod"}, `--environment "prod": no production call of "support" is of it; there is production`},
+		"negative":         {[]string{"compare", "support", "1.0", "1.1", "--max-calls", "-5"}, "not below 0"},
 		"one version":      {[]string{"compare", "support", "1.0"}, "not 2 arguments"},
 		"same version":     {[]string{"compare", "support", "1.0", "1.0"}, "are the same"},
 		"unknown metric":   {[]string{"compare", "support", "1.0", "1.1", "--metric", "speed"}, "there are error_rate, latency"},

@@ -93,6 +93,9 @@ func (o *Options) complete() error {
 	if o.Look == stats.LookHorizon && o.Horizon <= 0 {
 		return fmt.Errorf("%w: a horizon needs the planned number of sessions", ErrOptions)
 	}
+	if o.Horizon < 0 || o.MaxCalls < 0 || o.Worst < 0 {
+		return fmt.Errorf("%w: horizon, calls and spans are counts, not below 0", ErrOptions)
+	}
 	if len(o.Metrics) > maxDecision {
 		return fmt.Errorf("%w: %d given, at most %d", errManyAsked, len(o.Metrics), maxDecision)
 	}

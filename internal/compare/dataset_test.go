@@ -233,6 +233,7 @@ func TestUsage(t *testing.T) {
 		"NaN alpha":          {func(o *Options) { o.Alpha = math.NaN() }, "alpha"},
 		"look":               {func(o *Options) { o.Look = "twice" }, "one of once, anytime, horizon"},
 		"horizon of nothing": {func(o *Options) { o.Look = stats.LookHorizon }, "planned number"},
+		"negative count":     {func(o *Options) { o.MaxCalls = -1 }, "not below 0"},
 		"split":              {func(o *Options) { o.Split = 1 }, "between 0 and 1"},
 		"metric":             {func(o *Options) { o.Metrics = []string{"speed"} }, `"speed" in these calls; there are tool_call_accuracy`},
 		"many metrics":       {func(o *Options) { o.Metrics = make([]string, 6) }, "at most 5"},

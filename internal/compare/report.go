@@ -30,8 +30,8 @@ type Report struct {
 	VersionA    string    `json:"version_a"`
 	VersionB    string    `json:"version_b"`
 	Environment string    `json:"environment,omitempty"`
-	From        time.Time `json:"from"`
-	Until       time.Time `json:"until"`
+	From        time.Time `json:"from,omitzero"`
+	Until       time.Time `json:"until,omitzero"`
 	// Verdict and ExitCode are those of the whole; Reason is why.
 	Verdict  Verdict `json:"verdict"`
 	ExitCode int     `json:"exit_code"`
@@ -63,8 +63,8 @@ type Arm struct {
 	// AllCalls and AllClusters are all in --since and --until.
 	AllCalls    int       `json:"all_calls"`
 	AllClusters int       `json:"all_clusters"`
-	First       time.Time `json:"first"`
-	Last        time.Time `json:"last"`
+	First       time.Time `json:"first,omitzero"`
+	Last        time.Time `json:"last,omitzero"`
 	// Calls and Clusters are what was compared.
 	Calls        int `json:"calls"`
 	Clusters     int `json:"clusters"`

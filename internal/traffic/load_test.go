@@ -138,6 +138,9 @@ func TestArmsAreBounded(t *testing.T) {
 	prompts, err := SeenPrompts(t.Context(), db.SQL(), Arm{})
 	require.NoError(t, err)
 	assert.Equal(t, "p", prompts[0].Name)
+	environments, err := SeenEnvironments(t.Context(), db.SQL(), Arm{Prompt: "p"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"production", "staging"}, []string{environments[0].Name, environments[1].Name})
 	latest, err := LatestVersion(t.Context(), db.SQL(), Arm{Prompt: "p"})
 	require.NoError(t, err)
 	assert.Equal(t, "v2", latest)
@@ -216,10 +219,22 @@ func TestToolAccuracy(t *testing.T) {
 }
 
 func TestParseRange(t *testing.T) {
-	for text, want := range map[string][2]float64{"0..1": {0, 1}, "-1.5..5": {-1.5, 5}, "0..": {0, math.NaN()}, "..1": {math.NaN(), 1}, "": {math.NaN(), math.NaN()}, "a..b": {math.NaN(), math.NaN()}} {
+	for text, want := range map[string][2]float64{"0..1": {0, 1}, "-1.5..5": {-1.5, 5}, "0..": {0, math.NaN()}, "..1": {math.NaN(), 1}, "0..inf": {0, math.NaN()}, "NaN..2": {math.NaN(), 2}, "": {math.NaN(), math.NaN()}, "a..b": {math.NaN(), math.NaN()}} {
 		low, high := parseRange(text)
 		assert.Equal(t, fmt.Sprint(want), fmt.Sprint([2]float64{low, high}), text)
 	}
+}
+
+func FuzzParseRange(f *testing.F) {
+	f.Add("0..1")
+	f.Add("-1e9..x")
+	f.Add("....")
+	f.Fuzz(func(t *testing.T, text string) {
+		low, high := parseRange(text)
+		if !strings.Contains(text, "..") && (!math.IsNaN(low) || !math.IsNaN(high)) {
+			t.Fatalf("%q: %v %v", text, low, high)
+		}
+	})
 }
 
 func TestStyle(t *testing.T) {

@@ -218,6 +218,12 @@ func SeenPrompts(ctx context.Context, db Querier, a Arm) ([]Seen, error) {
 	return seen(ctx, db, a, "prompt_name")
 }
 
+// SeenEnvironments are the environments of an arm's production calls, by first
+// call.
+func SeenEnvironments(ctx context.Context, db Querier, a Arm) ([]Seen, error) {
+	return seen(ctx, db, a, "environment")
+}
+
 func seen(ctx context.Context, db Querier, a Arm, column string) ([]Seen, error) {
 	s, err := newSource(ctx, db)
 	if err != nil {

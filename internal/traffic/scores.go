@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spanloop/spanloop/internal/stats"
 )
 
 type spanKey struct{ trace, span string }
@@ -70,10 +72,10 @@ func parseRange(text string) (low, high float64) {
 	if !ok {
 		return low, high
 	}
-	if v, err := strconv.ParseFloat(first, 64); err == nil {
+	if v, err := strconv.ParseFloat(first, 64); err == nil && stats.Finite(v) {
 		low = v
 	}
-	if v, err := strconv.ParseFloat(second, 64); err == nil {
+	if v, err := strconv.ParseFloat(second, 64); err == nil && stats.Finite(v) {
 		high = v
 	}
 	return low, high
