@@ -5,6 +5,9 @@ package replay
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -172,6 +175,37 @@ func TestErrorsComeFirstAndAreBounded(t *testing.T) {
 	rank := map[wire.Severity]int{wire.Error: 0, wire.Warning: 1, wire.Info: 2}
 	for i := range plan.Notes[1:] {
 		assert.LessOrEqual(t, rank[plan.Notes[i].Severity], rank[plan.Notes[i+1].Severity])
+	}
+}
+
+// Scripts match on the ids of findings: docs/replay.md has to list all.
+func TestEveryFindingIsDocumented(t *testing.T) {
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "replay.md"))
+	require.NoError(t, err)
+	made := regexp.MustCompile(`(?:\.(?:add|note)\(wire\.\w+, |wire\.Note\{ID: |Note\w+ += )"([a-z-]+)"`)
+	ids := map[string]bool{}
+	for _, folder := range []string{".", filepath.Join("..", "wire")} {
+		sources, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		for _, file := range sources {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, match := range made.FindAllStringSubmatch(string(text), -1) {
+				ids[match[1]] = true
+			}
+		}
+	}
+	require.Greater(t, len(ids), 40)
+	for id := range ids {
+		if id != "content-" {
+			assert.Contains(t, string(docs), "`"+id+"`")
+		}
+	}
+	for _, d := range damages {
+		assert.Contains(t, string(docs), "`"+d.id+"`")
 	}
 }
 
