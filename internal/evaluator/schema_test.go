@@ -6,6 +6,10 @@ package evaluator
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -206,4 +210,25 @@ func randomInstance(random *rand.Rand, depth int) string {
 		return fmt.Sprintf(`{"a":%s,"c":%s}`, randomInstance(random, depth-1), randomInstance(random, depth-1))
 	}
 	return fmt.Sprintf(`[%s,%s]`, randomInstance(random, depth-1), randomInstance(random, depth-1))
+}
+
+// A reference never reads a file or asks a server, not even one that would
+// answer with a good schema.
+func TestReferencesStayInside(t *testing.T) {
+	asked := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked = true
+		_, _ = w.Write([]byte(`{"type":"object"}`))
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "schema.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"type":"object"}`), 0o600))
+	for _, reference := range []string{server.URL + "/schema.json", "file://" + file, file} {
+		for _, text := range []string{`{"$ref":%s}`, `{"properties":{"a":{"$ref":%s}}}`, `{"$schema":"https://json-schema.org/draft/2020-12/schema","$ref":%s}`} {
+			_, err := compileSchema(fmt.Sprintf(text, quoted(reference)))
+			require.ErrorContains(t, err, "a reference leaves the schema", reference)
+			assert.NotContains(t, err.Error(), reference)
+		}
+	}
+	assert.False(t, asked)
 }
