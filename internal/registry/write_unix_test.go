@@ -55,7 +55,12 @@ func TestFullDisk(t *testing.T) {
 
 func writeOnFullDisk(t *testing.T, dir string) {
 	signal.Ignore(syscall.SIGXFSZ)
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64, Max: 64}))
+	var before syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	small := before
+	small.Cur = 64
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
+	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before)) }()
 	_, err := AddVersion(dir, NewVersion{Prompt: "p", Template: strings.Repeat("Report the weather. ", 50)})
 	require.ErrorIs(t, err, syscall.EFBIG)
 	_, err = AddRelease(dir, "p", NewRelease{Environment: "staging", Targets: []Target{{Version: "v1"}}})
