@@ -62,7 +62,8 @@ e2e: build $(BIN)/example-provider $(BIN)/example-agent $(BIN)/example-demo ## t
 conformance: build ## every part against ../shared, one figure a set
 	@if [ -d "$${SPANLOOP_SHARED:-../shared}" ]; then \
 	  SPANLOOP_SHARED="$$(cd "$${SPANLOOP_SHARED:-../shared}" && pwd)" SPANLOOP_READER="$$($(MAKE) -s reader)" \
-	    $(GO) test -tags "e2e conformance" -run Conformance -count 1 -timeout 40m ./... 2>&1 | { grep -vE '(no test files|\[no tests to run\])$$' || true; }; \
+	    $(GO) test -tags "e2e conformance" -run Conformance -v -count 1 -timeout 40m ./... 2>&1 | \
+	    { grep -vE '\[no test(s to run| files)\]$$|^ *(=== |--- PASS|PASS$$|testing: warning: no tests)' || true; }; \
 	else echo "conformance: no ../shared beside the checkout (set SPANLOOP_SHARED): nothing compared"; fi
 
 # An independent DuckDB: Python's package in a virtual environment of its own.
