@@ -73,7 +73,7 @@ reader:
 	@echo "$(CURDIR)/build/reader/bin/python"
 
 bench: build ## speed and size, with ratios to contrib's file exporter
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./processor/... ./exporter/...
+	$(GO) test -run "^$$" -bench . -benchmem -benchtime 0.3s ./internal/... ./processor/... ./exporter/... | grep -E "^(Benchmark|FAIL|panic)"
 	cd bench && $(GO) run ./encode
 	cd bench && $(GO) run ./collector -bin ../$(BIN)/otelcol-spanloop
 

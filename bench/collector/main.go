@@ -86,17 +86,20 @@ func (o *options) requests() (requests [][]byte, size int, err error) {
 	return requests, size, nil
 }
 
+// report prints each pipeline beside the first (contrib's file exporter alone)
+// and beside the second (the same processors before it).
 func report(list []*arm, spans int) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "pipeline\tspans/s/core\tµs/span\tratio\tB/span\tratio\t")
+	fmt.Fprintln(w, "pipeline\tspans/s/core\tµs/span\tx file\tx same pipeline\tB/span\tx file\tx same pipeline\t")
 	speed := func(a *arm) float64 {
 		slices.Sort(a.times)
 		return float64(spans) / max(a.times[len(a.times)/2], time.Microsecond).Seconds()
 	}
-	base, baseSize := speed(list[0]), float64(list[0].size)
+	file, same := list[0], list[1]
 	for _, a := range list {
-		s := speed(a)
-		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.0f\t%.2f\t\n", a.name, s, 1e6/s, s/base, float64(a.size)/float64(spans), float64(a.size)/baseSize)
+		s, size := speed(a), float64(a.size)
+		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.2f\t%.0f\t%.2f\t%.2f\t\n", a.name, s, 1e6/s, s/speed(file), s/speed(same),
+			size/float64(spans), size/float64(file.size), size/float64(same.size))
 	}
 	return w.Flush()
 }

@@ -6,6 +6,7 @@ package dataset
 import (
 	"encoding/base64"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strconv"
 	"strings"
@@ -293,30 +294,38 @@ func faithfulValue(v pcommon.Value, depth int) bool {
 	return true
 }
 
+// slots is a power of two above twice the number of keys that hasDuplicate looks
+// up without allocating.
+const slots = 256
+
+var keySeed = maphash.MakeSeed()
+
+// hasDuplicate tells whether a key stands twice.
 func hasDuplicate(m pcommon.Map) bool {
-	if m.Len() <= 24 {
-		i := 0
+	if m.Len() > slots/2 {
+		seen := make(map[string]struct{}, m.Len())
 		for key := range m.All() {
-			j := 0
-			for other := range m.All() {
-				if j >= i {
-					break
-				}
-				if other == key {
-					return true
-				}
-				j++
-			}
-			i++
+			seen[key] = struct{}{}
 		}
-		return false
+		return len(seen) < m.Len()
 	}
-	seen := make(map[string]struct{}, m.Len())
+	var table [slots]string
+	empty := false
 	for key := range m.All() {
-		if _, twice := seen[key]; twice {
-			return true
+		if key == "" {
+			if empty {
+				return true
+			}
+			empty = true
+			continue
 		}
-		seen[key] = struct{}{}
+		at := maphash.String(keySeed, key) % slots
+		for ; table[at] != ""; at = (at + 1) % slots {
+			if table[at] == key {
+				return true
+			}
+		}
+		table[at] = key
 	}
 	return false
 }

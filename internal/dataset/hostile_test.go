@@ -287,3 +287,33 @@ func TestManyNames(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, n, info.Tables[0].Rows, "a retry adds nothing")
 }
+
+// Repeated keys are found in maps of every size.
+func TestHasDuplicate(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 9, 127, 128, 129, 400} {
+		keys := make([]string, 0, n+1)
+		for i := range n {
+			keys = append(keys, strings.Repeat("k", i%7)+fmt.Sprint(i))
+		}
+		assert.False(t, hasDuplicate(mapOf(t, keys)), n)
+		assert.False(t, hasDuplicate(mapOf(t, append(keys, ""))), n)
+		assert.True(t, hasDuplicate(mapOf(t, append(keys, "", ""))), n)
+		if n > 0 {
+			assert.True(t, hasDuplicate(mapOf(t, append(keys, keys[n/2]))), n)
+		}
+	}
+}
+
+// mapOf makes a map of keys, repeated ones too.
+func mapOf(t *testing.T, keys []string) pcommon.Map {
+	t.Helper()
+	var members []string
+	for _, key := range keys {
+		members = append(members, fmt.Sprintf(`{"key":%q,"value":{"stringValue":"v"}}`, key))
+	}
+	td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(`{"resourceSpans":[{"resource":{"attributes":[` + strings.Join(members, ",") + `]}}]}`))
+	require.NoError(t, err)
+	m := td.ResourceSpans().At(0).Resource().Attributes()
+	require.Equal(t, len(keys), m.Len())
+	return m
+}

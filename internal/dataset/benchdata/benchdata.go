@@ -16,6 +16,9 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/evaluator"
+	"github.com/spanloop/spanloop/internal/genai"
 )
 
 // startNanos is when the first span starts: 2026-01-05T08:00:00Z.
@@ -193,7 +196,7 @@ func (g *Generator) span(span ptrace.Span) {
 		return
 	}
 	for i, name := range []string{"tool_args_schema", "latency_ms", "refusal"} {
-		g.score(span.Events().AppendEmpty(), name, i, start+duration)
+		g.score(span, name, i, start+duration)
 	}
 }
 
@@ -264,19 +267,13 @@ func of0(s string) byte {
 	return s[len(s)-1]
 }
 
-// score writes one score event as the evaluation processor does.
-func (g *Generator) score(event ptrace.SpanEvent, name string, index int, at uint64) {
-	event.SetName("gen_ai.evaluation.result")
-	event.SetTimestamp(pcommon.Timestamp(at))
-	a := event.Attributes()
-	a.EnsureCapacity(9)
-	a.PutStr("gen_ai.evaluation.name", name)
-	a.PutDouble("gen_ai.evaluation.score.value", float64(g.random.IntN(100))/100)
-	a.PutStr("gen_ai.evaluation.score.label", []string{"pass", "fail"}[g.random.IntN(2)])
-	a.PutStr("spanloop.evaluator.version", fmt.Sprintf("sha256:%064x", index+1))
-	a.PutStr("spanloop.evaluator.kind", "code")
-	a.PutStr("spanloop.evaluator.direction", "higher")
-	a.PutStr("spanloop.sampling.rule", "default")
-	a.PutDouble("spanloop.sampling.probability", 1)
-	a.PutStr("spanloop.evaluation.id", fmt.Sprintf("%016x%016x", g.random.Uint64(), g.random.Uint64()))
+// score appends one score as the evaluation processor does.
+func (g *Generator) score(span ptrace.Span, name string, index int, at uint64) {
+	s := evaluator.Score{
+		Name: name, Value: genai.Some(float64(g.random.IntN(100)) / 100), Label: []string{"pass", "fail"}[g.random.IntN(2)],
+		EvaluatorVersion: fmt.Sprintf("sha256:%064x", index+1), Kind: evaluator.KindCode, Range: "0..1",
+		Direction: evaluator.HigherIsBetter, SamplingRule: "default", Probability: 1,
+	}
+	s.EvaluationID = evaluator.EvaluationID(span.TraceID(), span.SpanID(), s.Name, s.EvaluatorVersion)
+	s.AppendTo(span, pcommon.Timestamp(at))
 }
