@@ -188,7 +188,7 @@ func TestProviderFailuresAreOnTheSpans(t *testing.T) {
 		handler    http.HandlerFunc
 	}{
 		{"status", "429", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = w.Write([]byte(`{"error":{"message":"slow down"}}`))
 		}},
 		{"no JSON", BadResponse, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},

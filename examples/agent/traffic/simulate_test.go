@@ -50,8 +50,6 @@ type call struct {
 	refused        bool
 	outputTokens   int64
 	chars          int
-	steps          int
-	prompted       bool
 }
 
 var (

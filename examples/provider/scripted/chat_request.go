@@ -160,6 +160,7 @@ func (m *chatMessage) add(r *request, index int) *badRequest {
 		t.Calls = append(t.Calls, toolCall{ID: c.ID, Name: c.Function.Name, Arguments: c.Function.Arguments})
 	}
 	if m.Role == roleTool && !r.answers(m.ToolCallID) {
+		//nolint:misspell // As the API spells it.
 		return &badRequest{"Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.", fmt.Sprintf("messages.[%d].role", index), ""}
 	}
 	r.Turns = append(r.Turns, t)
