@@ -257,5 +257,5 @@ func (a *app) completeVersions(ctx context.Context, args []string) []string {
 	} else if len(args) < 3 {
 		names, _ = seenNames(traffic.SeenVersions(ctx, db.SQL(), traffic.Arm{Prompt: args[0]}))
 	}
-	return names
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args[min(1, len(args)):], name) })
 }

@@ -138,6 +138,7 @@ func TestCompareCompletion(t *testing.T) {
 	a := &app{Dataset: dir, Now: time.Now}
 	assert.Equal(t, []string{"support"}, a.completeVersions(t.Context(), nil))
 	assert.Equal(t, []string{"1.0", "1.1", "1.2"}, a.completeVersions(t.Context(), []string{"support"}))
+	assert.Equal(t, []string{"1.0", "1.2"}, a.completeVersions(t.Context(), []string{"support", "1.1"}), "not the same again")
 	assert.Empty(t, a.completeVersions(t.Context(), []string{"support", "1.0", "1.1"}))
 	a.Dataset = dir + "/none"
 	assert.Empty(t, a.completeVersions(t.Context(), nil))
