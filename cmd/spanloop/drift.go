@@ -104,14 +104,18 @@ func (a *app) driftOptions(f *driftFlags, args []string) (drift.Options, error) 
 	if len(args) == 2 {
 		o.Version = args[1]
 	}
+	// Times that count back from now have to count from one moment: --since 7d
+	// is where --baseline-until 7d ends.
+	now, frozen := a.Now(), *a
+	frozen.Now = func() time.Time { return now }
 	var err error
-	if o.Since, o.Until, err = a.window(); err != nil {
+	if o.Since, o.Until, err = frozen.window(); err != nil {
 		return o, err
 	}
-	if o.BaselineSince, err = a.moment("--baseline-since", f.baselineSince); err != nil {
+	if o.BaselineSince, err = frozen.moment("--baseline-since", f.baselineSince); err != nil {
 		return o, err
 	}
-	if o.BaselineUntil, err = a.moment("--baseline-until", f.baselineUntil); err != nil {
+	if o.BaselineUntil, err = frozen.moment("--baseline-until", f.baselineUntil); err != nil {
 		return o, err
 	}
 	switch {

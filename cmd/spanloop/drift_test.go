@@ -114,6 +114,16 @@ func TestDriftUsage(t *testing.T) {
 	}
 }
 
+// TestDriftWindowsOfARunningClock gives both windows as durations while time
+// passes.
+func TestDriftWindowsOfARunningClock(t *testing.T) {
+	now := clock
+	a := &app{Since: "7d", Now: func() time.Time { now = now.Add(time.Microsecond); return now }}
+	o, err := a.driftOptions(&driftFlags{baselineSince: "28d", baselineUntil: "7d"}, []string{"weather"})
+	require.NoError(t, err)
+	require.Equal(t, o.Since, o.BaselineUntil)
+}
+
 func TestAlarmBudget(t *testing.T) {
 	for _, tc := range []struct {
 		budget, every string
