@@ -54,7 +54,7 @@ func TestBadInput(t *testing.T) {
 		"12 spans, of which two have no id; the duplicate counts once")
 	assert.EqualValues(t, 1, c.count(t, "SELECT count(*) AS n FROM spans WHERE prompt_name = '../../escape'"))
 	assert.EqualValues(t, 1, c.count(t, "SELECT count(*) AS n FROM spans WHERE length(input_messages) > 5000000"))
-	assert.EqualValues(t, 1, c.count(t, "SELECT count(*) AS n FROM spans WHERE prompt_version = 'no-such-version' AND prompt_resolution = 'explicit'"))
+	assert.EqualValues(t, 1, c.count(t, "SELECT count(*) AS n FROM spans WHERE prompt_version = 'no-such-version' AND prompt_unresolved_reason = 'version_unknown'"))
 	problems := fmt.Sprint(c.query(t, "SELECT attributes['spanloop.problems'] AS p FROM spans WHERE attributes['spanloop.problems'] IS NOT NULL"))
 	for _, reason := range []string{"gen_ai.input.messages", "gen_ai.tool.definitions", "gen_ai.output.messages", "gen_ai.usage.input_tokens", "gen_ai.request.model"} {
 		assert.Contains(t, problems, reason)
@@ -67,6 +67,22 @@ func TestBadInput(t *testing.T) {
 	assert.Regexp(t, filepath.Join("versions", `2\.yaml`)+` +3 `, stdout, "file and line of the broken registry file")
 	_, stderr, code = c.spanloop(t, "dataset", "verify")
 	assert.Zero(t, code, stderr)
+}
+
+// A sender that repeats a request, since the answer got lost, makes no row twice.
+func TestSentTwice(t *testing.T) {
+	c := newCollector(t, defaults)
+	c.start(t)
+	td := chatSpans(20, 3)
+	require.NoError(t, c.sendTraces(td))
+	require.NoError(t, c.sendTraces(td))
+	c.stop(t)
+	c.start(t)
+	require.NoError(t, c.sendTraces(td))
+	c.stop(t)
+	assert.EqualValues(t, 20, c.count(t, "SELECT count(*) AS n FROM spans"))
+	assert.EqualValues(t, 20, c.count(t, "SELECT count(DISTINCT span_id) AS n FROM spans"))
+	assert.EqualValues(t, 20, c.count(t, "SELECT count(*) AS n FROM scores WHERE name = 'tool_args_schema'"))
 }
 
 // Many prompt names, as when an application puts a user's id into them, end in a
