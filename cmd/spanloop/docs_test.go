@@ -4,9 +4,11 @@
 package main
 
 import (
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +18,10 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanloop/spanloop/internal/compare"
+	"github.com/spanloop/spanloop/internal/drift"
+	"github.com/spanloop/spanloop/internal/replay"
 )
 
 // sections are the parts of docs/commands.md by the command that heads them; the
@@ -113,4 +119,36 @@ func TestDocsDescribeEverySchema(t *testing.T) {
 		}
 	}
 	assert.Equal(t, inSource, inDocs)
+}
+
+// Every member at the top of a command's JSON is documented.
+func TestDocsDescribeEveryMember(t *testing.T) {
+	d := exampleDesk(t).write(t, resolved("explicit", "support-agent", "v3.1"))
+	template, tool := d.file("template.txt", "Hello {{name}}"), d.file("tool.json", `{"name":"ping","description":"Pings.","parameters":{"type":"object"}}`)
+	docs := sections(t)
+	for _, args := range [][]string{
+		{"query"}, {"query", "SELECT 1"}, {"coverage"}, {"dataset", "info"}, {"dataset", "verify"},
+		{"prompt", "list"}, {"prompt", "show", "support-agent"}, {"prompt", "log", "support-agent"}, {"prompt", "diff", "support-agent", "v3.1", "v3.2"},
+		{"prompt", "check"}, {"prompt", "add", "hello", template}, {"prompt", "release", "support-agent", "v3.2", "-e", "staging"},
+		{"prompt", "rollback", "support-agent", "-e", "staging"},
+		{"tool", "list"}, {"tool", "log", "refund_order"}, {"tool", "diff", "refund_order", "v1", "v2"}, {"tool", "add", "ping", tool},
+	} {
+		path := "spanloop " + args[0]
+		if args[0] != "query" && args[0] != "coverage" {
+			path += " " + args[1]
+		}
+		got := d.run(append(args, "--format", "json")...)
+		var document map[string]any
+		require.NoError(t, json.Unmarshal([]byte(got.out), &document), "%v\n%s%s", args, got.out, got.err)
+		for member := range document {
+			assert.True(t, member == "schema" || strings.Contains(docs[path], "`"+member+"`"), "%s: %s is not documented", path, member)
+		}
+	}
+	for path, report := range map[string]any{"spanloop compare": compare.Report{}, "spanloop drift": drift.Report{}, "spanloop replay": replay.Result{}} {
+		kind := reflect.TypeOf(report)
+		for i := range kind.NumField() {
+			member, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			assert.True(t, member == "" || strings.Contains(docs[path], "`"+member+"`"), "%s: %s is not documented", path, member)
+		}
+	}
 }
