@@ -32,7 +32,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "bin", "../bin/otelcol-spanloop", "collector to measure")
-	flag.IntVar(&o.spans, "spans", 12000, "spans in a run")
+	flag.IntVar(&o.spans, "spans", 40000, "spans in a run")
 	flag.IntVar(&o.request, "request", 200, "spans in a request: what an SDK's batch processor sends")
 	flag.IntVar(&o.versions, "versions", 2, "prompt versions among them")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median counts")

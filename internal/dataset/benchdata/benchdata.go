@@ -106,10 +106,10 @@ func (g *Generator) text(size int) string {
 			word = strings.ToUpper(word[:1]) + word[1:]
 		}
 		b.WriteString(word)
-		switch n := g.random.IntN(14); {
-		case n == 0:
+		switch g.random.IntN(14) {
+		case 0:
 			b.WriteString(". ")
-		case n == 1:
+		case 1:
 			b.WriteString(", ")
 		default:
 			b.WriteByte(' ')
