@@ -104,9 +104,10 @@ func recurringTokens(f *traffic.Frame) (expected map[input]float64, calls int) {
 
 // tokenFit predicts input tokens.
 type tokenFit struct {
-	weights [4]float64
-	mean    float64
-	usable  bool
+	weights [3]float64
+	// offset makes the mean residual 0; mean is that of the tokens.
+	offset, mean float64
+	usable       bool
 }
 
 // Bounds of the fit: the calls it needs, and the share of the variance of the
@@ -117,47 +118,43 @@ const (
 	steadyShare = 0.02
 )
 
-func visible(c *traffic.Call) [4]float64 {
-	return [4]float64{1, c.VisibleInput[0] / 1000, c.VisibleInput[1] / 1000, c.VisibleInput[2] / 1000}
+func visible(c *traffic.Call) [3]float64 {
+	return [3]float64{c.VisibleInput[0] / 1000, c.VisibleInput[1] / 1000, c.VisibleInput[2] / 1000}
 }
 
+func fittable(c *traffic.Call) bool {
+	return !math.IsNaN(c.InputTokens) && c.VisibleInput[0]+c.VisibleInput[1] > 0
+}
+
+// fitTokens fits differences between consecutive calls: one step, which is what
+// is looked for, is in one of them only and does not bend the fit.
 func fitTokens(f *traffic.Frame) tokenFit {
-	var gram [16]float64
-	var target [4]float64
+	var gram [9]float64
+	var target [3]float64
 	var values []float64
+	var last *traffic.Call
 	for i := range f.Calls {
 		c := &f.Calls[i]
-		if math.IsNaN(c.InputTokens) || c.VisibleInput[0]+c.VisibleInput[1] == 0 {
+		if !fittable(c) {
 			continue
 		}
-		x := visible(c)
-		for a := range x {
-			target[a] += x[a] * c.InputTokens
-			for b := range x {
-				gram[a*4+b] += x[a] * x[b]
+		values = append(values, c.InputTokens)
+		if last != nil {
+			x, before := visible(c), visible(last)
+			for a := range x {
+				target[a] += (x[a] - before[a]) * (c.InputTokens - last.InputTokens)
+				for b := range x {
+					gram[a*3+b] += (x[a] - before[a]) * (x[b] - before[b])
+				}
 			}
 		}
-		values = append(values, c.InputTokens)
+		last = c
 	}
 	fit := tokenFit{}
 	mean, _, n := stats.MeanVariance(values)
 	fit.mean = mean
-	if n < minFit {
+	if n < minFit || !fit.solve(gram, target, n) {
 		return fit
-	}
-	for a := range 4 {
-		gram[a*4+a] += 1e-6 * float64(n)
-	}
-	var chol mat.Cholesky
-	if !chol.Factorize(mat.NewSymDense(4, gram[:])) {
-		return fit
-	}
-	var solved mat.VecDense
-	if err := chol.SolveVecTo(&solved, mat.NewVecDense(4, target[:])); err != nil {
-		return fit
-	}
-	for a := range fit.weights {
-		fit.weights[a] = solved.AtVec(a)
 	}
 	fit.usable = true
 	var residuals []float64
@@ -166,9 +163,28 @@ func fitTokens(f *traffic.Frame) tokenFit {
 			residuals = append(residuals, v)
 		}
 	}
+	fit.offset, _, _ = stats.MeanVariance(residuals)
 	left, all := roughness(residuals), roughness(values)
 	fit.usable = left <= (1-leastFit)*all || math.Sqrt(left) <= steadyShare*mean
 	return fit
+}
+
+func (t *tokenFit) solve(gram [9]float64, target [3]float64, n int) bool {
+	for a := range 3 {
+		gram[a*3+a] += 1e-6 * float64(n)
+	}
+	var chol mat.Cholesky
+	if !chol.Factorize(mat.NewSymDense(3, gram[:])) {
+		return false
+	}
+	var solved mat.VecDense
+	if err := chol.SolveVecTo(&solved, mat.NewVecDense(3, target[:])); err != nil {
+		return false
+	}
+	for a := range t.weights {
+		t.weights[a] = solved.AtVec(a)
+	}
+	return true
 }
 
 // roughness is the variance by successive differences (von Neumann 1941), in
@@ -183,10 +199,10 @@ func roughness(values []float64) float64 {
 }
 
 func (t tokenFit) residual(c *traffic.Call) float64 {
-	if !t.usable || math.IsNaN(c.InputTokens) || c.VisibleInput[0]+c.VisibleInput[1] == 0 {
+	if !t.usable || !fittable(c) {
 		return math.NaN()
 	}
-	residual := c.InputTokens
+	residual := c.InputTokens - t.offset
 	for i, x := range visible(c) {
 		residual -= t.weights[i] * x
 	}

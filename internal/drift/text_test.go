@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +19,7 @@ import (
 var textOptions = report.Options{Width: 160}
 
 // twoChanges is the report that the golden files show.
-func twoChanges() *Report {
+var twoChanges = sync.OnceValue(func() *Report {
 	return analysed(makeTraffic(5, 700, 1, func(i int) world {
 		w := usual()
 		if i >= 350 {
@@ -29,7 +30,7 @@ func twoChanges() *Report {
 		}
 		return w
 	}), searched(0.05))
-}
+})
 
 func TestGolden(t *testing.T) {
 	r := twoChanges()
