@@ -58,7 +58,7 @@ const hiddenName = "hidden_input_tokens"
 // explains: a step in it means another tokenizer, or text around the input that
 // the span does not show. Where equal inputs recur it is exact; else the tokens
 // in a byte of instructions, history and tool definitions are fitted by ridge
-// regression over all calls.
+// regression.
 func hiddenContext(f *traffic.Frame) channel {
 	fit := fitTokens(f)
 	expected, recurring := recurringTokens(f)
