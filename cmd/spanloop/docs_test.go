@@ -152,3 +152,19 @@ func TestDocsDescribeEveryMember(t *testing.T) {
 		}
 	}
 }
+
+// Links between the documents lead to files.
+func TestDocsLinksExist(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	root := filepath.Join("..", "..")
+	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	require.NoError(t, err)
+	for _, file := range append(files, filepath.Join(root, "README.md"), filepath.Join(root, "examples", "README.md")) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, found := range link.FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(filepath.Join(filepath.Dir(file), filepath.FromSlash(found[1])))
+			assert.NoError(t, err, "%s links to %s", file, found[1])
+		}
+	}
+}
