@@ -51,11 +51,14 @@ func digest(content []byte) string {
 // syncFolders must still sync.
 func (s *storage) put(name string, content []byte, dirty map[string]bool) (existed bool, err error) {
 	target := filepath.Join(s.root, filepath.FromSlash(name))
+	// Whoever made the file or its folders may have failed before their entries
+	// were synced, or be about to sync them.
+	s.markFolders(filepath.Dir(target), dirty)
 	if info, err := os.Stat(target); err == nil && info.Size() == int64(len(content)) {
 		return true, nil
 	}
-	if err := s.makeFolders(filepath.Dir(target), dirty); err != nil {
-		return false, err
+	if err := os.MkdirAll(filepath.Dir(target), 0o750); err != nil {
+		return false, fmt.Errorf("create folder: %w", err)
 	}
 	// Two pushes may write the same content at once.
 	temporary := fmt.Sprintf("%s.%d-%d%s", target, os.Getpid(), s.serial.Add(1), inProgress)
@@ -76,26 +79,17 @@ func (s *storage) put(name string, content []byte, dirty map[string]bool) (exist
 	if err != nil {
 		return false, fmt.Errorf("publish: %w", err)
 	}
-	dirty[filepath.Dir(target)] = true
 	return false, nil
 }
 
-// makeFolders creates a folder and marks the parents that got a new entry.
-func (s *storage) makeFolders(dir string, dirty map[string]bool) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := s.makeFolders(parent, dirty); err != nil {
-			return err
+// markFolders marks a folder and those above it, the dataset's own included.
+func (s *storage) markFolders(dir string, dirty map[string]bool) {
+	for ; !dirty[dir]; dir = filepath.Dir(dir) {
+		dirty[dir] = true
+		if dir == s.root {
+			return
 		}
 	}
-	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("create folder: %w", err)
-	}
-	dirty[parent] = true
-	return nil
 }
 
 func (s *storage) writeFile(path string, content []byte) error {

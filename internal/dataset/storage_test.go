@@ -181,3 +181,35 @@ func TestConcurrentPushes(t *testing.T) {
 		assert.False(t, strings.HasSuffix(path, inProgress), path)
 	}
 }
+
+// A push that meets the files of one whose folders were never synced syncs them
+// itself before it is acknowledged.
+func TestFoldersOfAnEarlierPushAreSynced(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	w.storage.sync = func(f *os.File) error {
+		if info, err := f.Stat(); err != nil || info.IsDir() {
+			return syscall.EIO
+		}
+		return nil
+	}
+	_, err := w.WriteTraces(t.Context(), chat(2))
+	require.Error(t, err)
+	synced := map[string]bool{}
+	w.storage.sync = func(f *os.File) error {
+		synced[f.Name()] = true
+		return nil
+	}
+	_, err = w.WriteTraces(t.Context(), chat(2))
+	require.NoError(t, err)
+	for path := range tree(t, dir) {
+		if path == "views.sql" {
+			continue
+		}
+		for folder := filepath.Dir(filepath.Join(dir, path)); ; folder = filepath.Dir(folder) {
+			assert.True(t, synced[folder], folder)
+			if folder == dir {
+				break
+			}
+		}
+	}
+}
