@@ -43,6 +43,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clean": EscapeTerminal,
 	"right": func(columns []Column, i int) bool { return i < len(columns) && columns[i].Align == Right },
 	"title": Column.title,
+	// Names and ids stay whole; only what is longer may break within a word.
+	"long": func(c Cell) bool { return Width(c.Text) > 40 },
 }).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{clean .Title}}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -52,7 +54,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:64rem;paddin
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .7rem;border-bottom:1px solid #d8dee4;text-align:left;vertical-align:top}
-td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:40rem}
+td{white-space:pre-wrap;max-width:40rem}td.long{overflow-wrap:anywhere}
 th{font-weight:600;color:#57606a}.r{text-align:right}
 .good{color:#116329}.bad{color:#b42318;font-weight:600}.muted{color:#57606a}.strong{font-weight:600}
 .banner{padding:.6rem 1rem;border-left:4px solid #8c959f;background:#f6f8fa}
@@ -64,7 +66,7 @@ svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif}
 {{range .Sections}}{{if .Title}}<h2>{{clean .Title}}</h2>{{end}}
 {{range .Text}}<p>{{clean .}}</p>{{end}}{{.Figure}}
 {{with .Table}}{{$columns := .Columns}}<table><thead><tr>{{range $i, $c := .Columns}}<th scope="col"{{if right $columns $i}} class="r"{{end}}>{{clean (title $c)}}</th>{{end}}</tr></thead><tbody>
-{{range .Rows}}<tr>{{range $i, $cell := .}}<td class="{{class $cell.Style}}{{if right $columns $i}} r{{end}}">{{clean $cell.Text}}</td>{{end}}</tr>
+{{range .Rows}}<tr>{{range $i, $cell := .}}<td class="{{class $cell.Style}}{{if right $columns $i}} r{{end}}{{if long $cell}} long{{end}}">{{clean $cell.Text}}</td>{{end}}</tr>
 {{end}}</tbody></table>
 {{range .Notes}}<p class="muted">{{clean .}}</p>{{end}}{{end}}
 {{end}}</body></html>

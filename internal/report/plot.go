@@ -132,7 +132,7 @@ type Mark struct {
 // Width and margin of figures over time.
 const (
 	timeWidth  = 720.0
-	timeMargin = 34.0
+	timeMargin = 64.0
 )
 
 // timeAt is where a moment between 0 and 1 stands; what is no number stands at 0.
@@ -146,7 +146,7 @@ func timeAt(x float64) float64 {
 // TimeSeries draws block means over time with dated marks. Points without a
 // value are left out.
 func TimeSeries(label, from, to string, points []Point, marks []Mark) template.HTML {
-	const w, h, margin = timeWidth, 150.0, timeMargin
+	const w, h, margin = timeWidth, 150.0, 34.0
 	low, high := bounds(points)
 	d := newDrawing(label+" over time", w, h)
 	for _, m := range marks {
@@ -171,11 +171,11 @@ func TimeSeries(label, from, to string, points []Point, marks []Mark) template.H
 	}
 	if path.Len() > 0 {
 		fmt.Fprintf(&d.b, `<path d="%s" fill="none" stroke="%s"/>`, path.String(), ink)
-		d.text(0, margin, "start", grey, fmt.Sprintf("%.4g", high), 8)
-		d.text(0, h-margin, "start", grey, fmt.Sprintf("%.4g", low), 8)
+		d.text(timeMargin-6, margin+4, "end", grey, fmt.Sprintf("%.4g", high), 8)
+		d.text(timeMargin-6, h-margin+4, "end", grey, fmt.Sprintf("%.4g", low), 8)
 	}
-	d.text(margin, h-10, "start", grey, from, 25)
-	d.text(w-margin, h-10, "end", grey, to, 25)
+	d.text(timeMargin, h-10, "start", grey, from, 25)
+	d.text(w-timeMargin, h-10, "end", grey, to, 25)
 	d.text(w/2, h-10, "middle", "#1b1f24", label, 40)
 	return d.html()
 }
