@@ -17,11 +17,14 @@ import (
 // EvaluationID is the key of a score: the same evaluator version on the same
 // span always makes the same one.
 func EvaluationID(traceID pcommon.TraceID, spanID pcommon.SpanID, name, version string) string {
-	key := make([]byte, 0, 24+len(name)+len(version)+1)
-	key = append(append(key, traceID[:]...), spanID[:]...)
+	// Names and versions of usual length fit on the stack.
+	var room [192]byte
+	key := append(append(room[:0], traceID[:]...), spanID[:]...)
 	key = append(append(append(key, name...), 0), version...)
 	sum := sha256.Sum256(key)
-	return hex.EncodeToString(sum[:16])
+	var id [32]byte
+	hex.Encode(id[:], sum[:16])
+	return string(id[:])
 }
 
 // AppendTo adds the score to a span: the gen_ai.evaluation.result event, and

@@ -58,9 +58,6 @@ func (c *candidate) add(s evaluator.Score) {
 			return
 		}
 	}
-	if c.scores == nil {
-		c.scores = make([]evaluator.Score, 0, 16)
-	}
 	c.scores = append(c.scores, s)
 }
 

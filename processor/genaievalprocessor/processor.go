@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
@@ -47,14 +48,17 @@ func newEvalProcessor(config *Config, settings component.TelemetrySettings) (*ev
 // processTraces scores the candidates of a batch.
 func (p *evalProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	at := pcommon.NewTimestampFromTime(p.now())
+	// One span's scores at a time: the next span's take their room.
+	room := make([]evaluator.Score, 0, 16)
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				call, ok := genai.Read(span, ss.Scope(), rs.Resource())
 				if ok && isCandidate(call, span) {
 					c := newCandidate(rs, ss, span, call)
-					c.at = at
+					c.at, c.scores = at, room
 					p.score(ctx, c)
+					room = c.scores[:0]
 				}
 			}
 		}
