@@ -13,7 +13,7 @@ FUZZTIME ?= 1m
 CRASHES ?= 20
 SEED ?= 1
 # Embedded files are sources too.
-SOURCES := $(shell find cmd internal processor exporter examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
+SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
 .PHONY: help build test demo vet lint fmt unit e2e conformance reader bench simulations fuzz crash soak distribution-update tidy clean
 
@@ -74,7 +74,7 @@ reader:
 	@echo "$(CURDIR)/build/reader/bin/python"
 
 bench: build ## speed and size, with ratios to contrib's file exporter
-	$(GO) test -run "^$$" -bench . -benchmem -benchtime 0.3s ./internal/... ./processor/... ./exporter/... | grep -E "^(Benchmark|FAIL|panic)"
+	$(GO) test -run "^$$" -bench . -benchmem -benchtime 0.3s ./internal/... ./processor/... ./exporter/... ./receiver/... | grep -E "^(Benchmark|FAIL|panic)"
 	cd bench && $(GO) run ./encode
 	cd bench && $(GO) run ./collector -bin ../$(BIN)/otelcol-spanloop
 

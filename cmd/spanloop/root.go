@@ -157,26 +157,13 @@ func (a *app) window() (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// moment reads a time: RFC 3339, a date or a minute in UTC, or a duration back
-// from now, which may end in d for days.
+// moment reads a time of a flag.
 func (a *app) moment(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+	t, err := dataset.ParseMoment(text, a.Now())
+	if err != nil {
+		return time.Time{}, usage(fmt.Errorf("%s %w", flag, err))
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", time.DateOnly, time.DateTime} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	if days, isDays := strings.CutSuffix(text, "d"); isDays {
-		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= 0 && n < 36500 {
-			return a.Now().Add(-time.Duration(n * 24 * float64(time.Hour))).UTC(), nil
-		}
-	}
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return a.Now().Add(-d).UTC(), nil
-	}
-	return time.Time{}, usage(fmt.Errorf("%s %q: a time is expected, like 2026-11-01, 2026-11-01T12:00:00Z, 24h or 7d", flag, text))
+	return t, nil
 }
 
 // open opens the dataset with the registry's releases.

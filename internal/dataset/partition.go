@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -117,4 +118,10 @@ func reservedName(value string) bool {
 		return true
 	}
 	return len(base) == 4 && (strings.HasPrefix(base, "com") || strings.HasPrefix(base, "lpt")) && base[3] >= '1' && base[3] <= '9'
+}
+
+// unescapeSegment reads a value back that escapeSegment wrote whole.
+func unescapeSegment(segment string) (string, bool) {
+	value, err := url.PathUnescape(segment)
+	return value, err == nil
 }

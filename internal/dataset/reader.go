@@ -106,24 +106,34 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 	return b.traces, nil
 }
 
-// readFile reads the row groups of a file that may hold the spans, all without
-// ids.
-func readFile(ctx context.Context, path string, spanIDs []string, take func(arrow.RecordBatch) error) error {
+// openFile opens a file of a format that is known.
+func openFile(path string) (*file.Reader, error) {
 	source, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	properties := parquet.NewReaderProperties(memory.DefaultAllocator)
 	properties.BufferedStreamEnabled = true
 	reader, err := file.NewParquetReader(source, file.WithReadProps(properties))
 	if err != nil {
 		_ = source.Close()
+		return nil, err
+	}
+	if err := checkFormat(reader); err != nil {
+		_ = reader.Close()
+		return nil, err
+	}
+	return reader, nil
+}
+
+// readFile reads the row groups of a file that may hold the spans, all without
+// ids.
+func readFile(ctx context.Context, path string, spanIDs []string, take func(arrow.RecordBatch) error) error {
+	reader, err := openFile(path)
+	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	if err := checkFormat(reader); err != nil {
-		return err
-	}
 	groups, err := selectGroups(reader, spanIDs)
 	if err != nil || len(groups) == 0 {
 		return err

@@ -16,6 +16,8 @@ import (
 // traceBuilder turns rows back into OTLP.
 type traceBuilder struct {
 	filter Filter
+	// admits selects among the rows that the filter lets through; nil admits all.
+	admits func(*row) bool
 	traces ptrace.Traces
 	scopes map[[2]string]ptrace.ScopeSpans
 	seen   map[string]struct{}
@@ -126,6 +128,9 @@ func (b *traceBuilder) selects(r *row) bool {
 		return false
 	}
 	if f.PromptName != "" && r.text("prompt_name") != f.PromptName || f.PromptVersion != "" && r.text("prompt_version") != f.PromptVersion {
+		return false
+	}
+	if b.admits != nil && !b.admits(r) {
 		return false
 	}
 	key := traceID + spanID

@@ -33,7 +33,11 @@ const (
 	AttrRequestDialect         = "spanloop.request.dialect"
 	AttrRequestSHA256          = "spanloop.request.sha256"
 	AttrRequestResidual        = "spanloop.request.residual"
-	AttrReplay                 = "spanloop.replay"
+	// AttrSource says where a span was read again, and AttrSourceDataset which
+	// dataset it was: production traffic stays what it is on its second way.
+	AttrSource        = "spanloop.source"
+	AttrSourceDataset = "spanloop.source.dataset"
+	AttrReplay        = "spanloop.replay"
 
 	// AttrResolvedName and AttrResolvedVersion hold the resolved prompt on
 	// spans whose own gen_ai.prompt.name or .version says something else (a
