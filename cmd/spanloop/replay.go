@@ -120,7 +120,7 @@ func (a *app) replay(ctx context.Context, f *replayFlags, args []string) error {
 	// What was paid for is shown even when an arm failed or it cannot be kept.
 	failed := errors.Join(err, a.exportReplay(context.WithoutCancel(ctx), f, plan, result, runs, snapshot))
 	if err == nil {
-		failed = errors.Join(failed, a.commitReplay(f, plan, result))
+		failed = errors.Join(failed, a.commitReplay(ctx, f, plan, result))
 	}
 	if text {
 		if err := result.WriteRuns(a.Out, a.options()); err != nil {

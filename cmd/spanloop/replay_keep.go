@@ -54,7 +54,7 @@ func (a *app) exportReplay(ctx context.Context, f *replayFlags, plan *replay.Pla
 }
 
 // commitReplay adds the edited prompt to the registry.
-func (a *app) commitReplay(f *replayFlags, plan *replay.Plan, result *replay.Result) error {
+func (a *app) commitReplay(ctx context.Context, f *replayFlags, plan *replay.Plan, result *replay.Result) error {
 	if !f.commit {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (a *app) commitReplay(f *replayFlags, plan *replay.Plan, result *replay.Res
 		return nil
 	}
 	message := fmt.Sprintf("Replay of span %s: %s (%s, run %s)", plan.Source.ID(), plan.Describe(), result.Outcome, result.RunID)
-	version, err := plan.NewVersion(orEnv("USER", "spanloop"), message)
+	version, err := plan.NewVersion(a.author(ctx, ""), message)
 	if err != nil {
 		return err
 	}
