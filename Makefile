@@ -82,7 +82,7 @@ simulations: ## error rates and power of the statistics, on simulated sessions (
 	@$(GO) test -count 1 -v -run 'FalsePositives|Coverage|Peeking|MixShift|NothingChanged|PlantedDifferences|MixAlone' ./internal/stats ./internal/compare \
 	  | sed -nE 's/^ +property_test.go:[0-9]+: //p; /^(FAIL|---  *FAIL)/p'
 
-fuzz: ## every fuzz test for FUZZTIME each
+fuzz: ## every fuzz test for FUZZTIME each, a duration or a count (2000x)
 	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | cut -c6- | sort -u); do \
 	    echo "fuzz: $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
