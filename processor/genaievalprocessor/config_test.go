@@ -4,6 +4,7 @@
 package genaievalprocessor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func parse(text string) (*Config, error) {
 	}
 	config, ok := createDefaultConfig().(*Config)
 	if !ok {
-		panic("another configuration")
+		return nil, errors.New("the default configuration is of another type")
 	}
 	if err := confmap.NewFromStringMap(raw).Unmarshal(config); err != nil {
 		return nil, err
