@@ -5,7 +5,10 @@ package dataset
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +16,12 @@ import (
 	"time"
 )
 
-// manifestDir holds one entry for each push.
+// manifestDir holds one entry for each push, and for each change of the files.
 const manifestDir = "_manifest"
+
+// compactedPrefix begins the names of files that compact and prune write: one
+// that no entry names is of no use, since its rows are in other files.
+const compactedPrefix = "c-"
 
 // File is one Parquet file of the dataset, as its manifest entry states it.
 type File struct {
@@ -28,56 +35,146 @@ type File struct {
 	SHA256  string    `json:"sha256"`
 }
 
-// entry is the manifest of one push.
-type entry struct {
-	Format int    `json:"format"`
-	Files  []File `json:"files"`
+// Removal is a file that is no longer part of the dataset, though other entries
+// name it. It stays in its place for a while, for who reads it still.
+type Removal struct {
+	File
+	At time.Time `json:"removed_at"`
 }
 
-// putManifest writes the entry of a push. Its name is made from its content, so
-// that a retried push meets its own.
+// entry is the manifest of one push or of one change of the files. An entry
+// takes effect as a whole: what it removes goes when what it adds comes.
+type entry struct {
+	Format  int       `json:"format"`
+	Files   []File    `json:"files"`
+	Removed []Removal `json:"removed,omitempty"`
+}
+
+// manifest is what all entries say together.
+type manifest struct {
+	// files are those of the dataset, by path.
+	files []File
+	// removed are those that were taken out of it, by path.
+	removed []Removal
+	// entries are the readable ones, broken the others, by their paths.
+	entries map[string]entry
+	broken  map[string]error
+}
+
+// putManifest writes the entry of a push.
 func (s *storage) putManifest(files []File, dirty map[string]bool) error {
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	content, err := json.MarshalIndent(entry{Format: Format, Files: files}, "", " ")
-	if err != nil {
-		return fmt.Errorf("manifest: %w", err)
-	}
-	_, err = s.put(manifestDir+"/"+digest(content)[:32]+".json", content, dirty)
+	_, err := s.putEntry(entry{Files: files}, dirty)
 	return err
 }
 
-// readManifest returns all files that manifests name, by path, and the manifest
-// files that cannot be read with the reason.
-func readManifest(root string) (files []File, broken map[string]error, err error) {
-	dir := filepath.Join(root, manifestDir)
-	list, err := os.ReadDir(dir)
-	if os.IsNotExist(err) {
-		return nil, nil, nil
-	}
+// putEntry writes an entry and returns its path. Its name is made from its
+// content, so that a retried push meets its own.
+func (s *storage) putEntry(e entry, dirty map[string]bool) (string, error) {
+	e.Format = Format
+	slices.SortFunc(e.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	content, err := json.MarshalIndent(e, "", " ")
 	if err != nil {
-		return nil, nil, fmt.Errorf("manifest: %w", err)
+		return "", fmt.Errorf("manifest: %w", err)
 	}
-	broken = map[string]error{}
-	seen := map[string]bool{}
-	for _, item := range list {
-		if !strings.HasSuffix(item.Name(), ".json") {
-			continue
-		}
-		name := manifestDir + "/" + item.Name()
-		e, err := readEntry(filepath.Join(dir, item.Name()))
+	name := manifestDir + "/" + digest(content)[:32] + ".json"
+	_, err = s.put(name, content, dirty)
+	return name, err
+}
+
+// readManifest returns all files that are part of the dataset, by path, and the
+// manifest files that cannot be read with the reason.
+func readManifest(root string) (files []File, broken map[string]error, err error) {
+	m, err := loadManifest(root)
+	return m.files, m.broken, err
+}
+
+// maxListings bounds how often a manifest is listed that changes all the time.
+const maxListings = 20
+
+// loadManifest reads all entries. Entries may come while they are read, and go
+// when others were put in their place: they are listed until nothing changes.
+func loadManifest(root string) (manifest, error) {
+	m := manifest{entries: map[string]entry{}, broken: map[string]error{}}
+	var before []string
+	for range maxListings {
+		names, err := listEntries(root)
 		if err != nil {
-			broken[name] = err
+			return manifest{}, err
+		}
+		if before != nil && slices.Equal(before, names) {
+			break
+		}
+		before = names
+		if m.readEntries(root, names) {
+			before = nil
+		}
+	}
+	m.unite()
+	return m, nil
+}
+
+// listEntries returns the paths of all entries, in order.
+func listEntries(root string) ([]string, error) {
+	list, err := os.ReadDir(filepath.Join(root, manifestDir))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	names := []string{}
+	for _, item := range list {
+		if strings.HasSuffix(item.Name(), ".json") {
+			names = append(names, manifestDir+"/"+item.Name())
+		}
+	}
+	return names, nil
+}
+
+// readEntries makes the entries those of a listing: an entry never changes. It
+// tells whether one was gone.
+func (m *manifest) readEntries(root string, names []string) (gone bool) {
+	listed := map[string]bool{}
+	for _, name := range names {
+		listed[name] = true
+		if _, known := m.entries[name]; known || m.broken[name] != nil {
 			continue
 		}
-		for _, f := range e.Files {
-			if !seen[f.Path] {
-				seen[f.Path] = true
-				files = append(files, f)
+		e, err := readEntry(filepath.Join(root, filepath.FromSlash(name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			gone = true
+		case err != nil:
+			m.broken[name] = err
+		default:
+			m.entries[name] = e
+		}
+	}
+	maps.DeleteFunc(m.entries, func(name string, _ entry) bool { return !listed[name] })
+	maps.DeleteFunc(m.broken, func(name string, _ error) bool { return !listed[name] })
+	return gone
+}
+
+// unite makes the lists of files. A file that any entry removes is removed,
+// whoever else names it.
+func (m *manifest) unite() {
+	removed := map[string]Removal{}
+	for _, name := range slices.Sorted(maps.Keys(m.entries)) {
+		for _, r := range m.entries[name].Removed {
+			if known, twice := removed[r.Path]; !twice || r.At.After(known.At) {
+				removed[r.Path] = r
 			}
 		}
 	}
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return files, broken, nil
+	seen := map[string]bool{}
+	for _, e := range m.entries {
+		for _, f := range e.Files {
+			if _, gone := removed[f.Path]; !gone && !seen[f.Path] {
+				seen[f.Path] = true
+				m.files = append(m.files, f)
+			}
+		}
+	}
+	m.removed = slices.Collect(maps.Values(removed))
+	slices.SortFunc(m.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(m.removed, func(a, b Removal) int { return strings.Compare(a.Path, b.Path) })
 }
 
 func readEntry(path string) (entry, error) {
@@ -95,6 +192,11 @@ func readEntry(path string) (entry, error) {
 	for _, f := range e.Files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
 			return entry{}, fmt.Errorf("path %q leaves the dataset", f.Path)
+		}
+	}
+	for _, r := range e.Removed {
+		if !filepath.IsLocal(filepath.FromSlash(r.Path)) {
+			return entry{}, fmt.Errorf("path %q leaves the dataset", r.Path)
 		}
 	}
 	return e, nil

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	stdpath "path"
 	"path/filepath"
 	"strings"
 
@@ -48,17 +49,21 @@ type Verification struct {
 // Verify compares every file with the manifest: what is missing, cut short,
 // altered, of another row count, stored twice, or named by no manifest.
 func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
-	files, broken, err := readManifest(d.root)
+	m, err := loadManifest(d.root)
 	if err != nil {
 		return Verification{}, err
 	}
 	v := Verification{}
-	for name, reason := range broken {
+	for name, reason := range m.broken {
 		v.add(FindingManifest, name, reason.Error())
 	}
 	named := map[string]bool{}
+	for _, r := range m.removed {
+		// It waits for its readers, or is gone.
+		named[r.Path] = true
+	}
 	contents := map[string]string{}
-	for _, f := range files {
+	for _, f := range m.files {
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
@@ -123,6 +128,8 @@ func (v *Verification) checkStrangers(root string, named map[string]bool, conten
 				v.add(FindingUnfinished, path, "left by a crash, or being written now")
 			case !strings.HasSuffix(path, ".parquet"):
 				v.add(FindingOrphan, path, "no file of a dataset")
+			case strings.HasPrefix(stdpath.Base(path), compactedPrefix):
+				v.add(FindingUnfinished, path, "left by a compaction that did not end; the next one removes it")
 			default:
 				v.addStranger(root, path, contents)
 			}

@@ -121,3 +121,37 @@ func TestReadNamesBrokenFile(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), files[0].Path)
 }
+
+// Files that were taken out of the dataset are no fault, whether they are still
+// there or not; a new one that was never taken in is unfinished.
+func TestVerifyKnowsRemovals(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	_, err := w.WriteTraces(t.Context(), chat(5))
+	require.NoError(t, err)
+	set, err := Open(dir)
+	require.NoError(t, err)
+	files, err := set.Files(TableSpans)
+	require.NoError(t, err)
+	old := filepath.Join(dir, filepath.FromSlash(files[0].Path))
+	content, err := os.ReadFile(old)
+	require.NoError(t, err)
+	merged := filepath.Join(filepath.Dir(old), compactedPrefix+"1.parquet")
+	require.NoError(t, os.WriteFile(merged, content, 0o600))
+
+	v, err := set.Verify(t.Context())
+	require.NoError(t, err)
+	require.Len(t, v.Findings, 1)
+	assert.Equal(t, FindingUnfinished, v.Findings[0].Kind)
+
+	f := files[0]
+	f.Path = filepath.ToSlash(filepath.Dir(files[0].Path)) + "/" + filepath.Base(merged)
+	_, err = w.storage.putEntry(entry{Files: []File{f}, Removed: []Removal{{File: files[0]}}}, map[string]bool{})
+	require.NoError(t, err)
+	for range 2 {
+		v, err = set.Verify(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, v.Findings)
+		assert.EqualValues(t, 5, v.Rows)
+		_ = os.Remove(old)
+	}
+}
