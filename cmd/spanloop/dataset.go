@@ -16,11 +16,11 @@ import (
 func newDatasetCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dataset",
-		Short: "Describe and verify the dataset",
+		Short: "Describe, verify and export the dataset",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDatasetInfoCommand(a), newDatasetVerifyCommand(a))
+	cmd.AddCommand(newDatasetInfoCommand(a), newDatasetVerifyCommand(a), newDatasetExportCommand(a))
 	return cmd
 }
 

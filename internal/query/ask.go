@@ -54,6 +54,13 @@ func (db *DB) Query(ctx context.Context, statement string, args ...any) (*Result
 // Each runs one reading statement and hands over its columns, then row after
 // row. ErrNotRead and ErrStatement are returned for what cannot be run.
 func (db *DB) Each(ctx context.Context, statement string, args []any, head func([]Column) error, body func([]any) error) error {
+	return db.answer(ctx, statement, args, func(rows driver.Rows, types []duckdb.TypeInfo) error {
+		return hand(ctx, rows, types, head, body)
+	})
+}
+
+// answer runs one reading statement and lets take read the answer.
+func (db *DB) answer(ctx context.Context, statement string, args []any, take func(driver.Rows, []duckdb.TypeInfo) error) error {
 	connection, err := db.sql.Conn(ctx)
 	if err != nil {
 		return err
@@ -68,8 +75,7 @@ func (db *DB) Each(ctx context.Context, statement string, args []any, head func(
 		if err != nil {
 			return explain(ctx, err)
 		}
-		err = hand(ctx, rows, types, head, body)
-		return errors.Join(err, rows.Close())
+		return errors.Join(take(rows, types), rows.Close())
 	})
 }
 
@@ -167,7 +173,18 @@ func hand(ctx context.Context, rows driver.Rows, types []duckdb.TypeInfo, head f
 	if err := head(columns); err != nil {
 		return err
 	}
-	raw := make([]driver.Value, len(columns))
+	return eachRow(ctx, rows, func(raw []driver.Value) error {
+		row := make([]any, len(raw))
+		for i, value := range raw {
+			row[i] = convert(value, typeAt(types, i))
+		}
+		return body(row)
+	})
+}
+
+// eachRow reads rows as the driver gives them; the slice is used again.
+func eachRow(ctx context.Context, rows driver.Rows, body func([]driver.Value) error) error {
+	raw := make([]driver.Value, len(rows.Columns()))
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -177,18 +194,18 @@ func hand(ctx context.Context, rows driver.Rows, types []duckdb.TypeInfo, head f
 		} else if err != nil {
 			return explain(ctx, err)
 		}
-		row := make([]any, len(raw))
-		for i, value := range raw {
-			var info duckdb.TypeInfo
-			if i < len(types) {
-				info = types[i]
-			}
-			row[i] = convert(value, info)
-		}
-		if err := body(row); err != nil {
+		if err := body(raw); err != nil {
 			return err
 		}
 	}
+}
+
+// typeAt is a column's type; nil when it is not known.
+func typeAt(types []duckdb.TypeInfo, i int) duckdb.TypeInfo {
+	if i < len(types) {
+		return types[i]
+	}
+	return nil
 }
 
 // writing are the words without which no statement writes a file, changes

@@ -17,14 +17,14 @@ import (
 // WriteJSON prints an object with its schema's name first. The body must encode
 // to a JSON object.
 func WriteJSON(w io.Writer, schema string, body any) error {
-	encoded, err := marshal(body)
+	encoded, err := Marshal(body)
 	if err != nil {
 		return err
 	}
 	if len(encoded) < 2 || encoded[0] != '{' {
 		return fmt.Errorf("print JSON: %s is no object", schema)
 	}
-	name, err := marshal(schema)
+	name, err := Marshal(schema)
 	if err != nil {
 		return err
 	}
@@ -42,9 +42,9 @@ func WriteJSON(w io.Writer, schema string, body any) error {
 	return err
 }
 
-// marshal encodes a value as JSON in which every character that could harm a
+// Marshal encodes a value as JSON in which every character that could harm a
 // terminal is escaped. Numbers that JSON lacks become text.
-func marshal(v any) ([]byte, error) {
+func Marshal(v any) ([]byte, error) {
 	encoded, err := json.Marshal(finite(v))
 	if err != nil {
 		return nil, fmt.Errorf("print JSON: %w", err)

@@ -35,7 +35,7 @@ func NewRows(w io.Writer, format Format, schema string, columns []Column, o Opti
 	if format == FormatCSV {
 		r.csv = csv.NewWriter(r.out)
 		for i, name := range names {
-			names[i] = r.csvText(guardFormula(name))
+			names[i] = r.csvText(name)
 		}
 		return r, r.csv.Write(names)
 	}
@@ -49,7 +49,7 @@ func (r *Rows) beginJSON(schema string, names []string, columns []Column) error 
 	}
 	var list []typed
 	for i, name := range names {
-		key, err := marshal(name)
+		key, err := Marshal(name)
 		if err != nil {
 			return err
 		}
@@ -58,13 +58,13 @@ func (r *Rows) beginJSON(schema string, names []string, columns []Column) error 
 			list = append(list, typed{name, columns[i].Type})
 		}
 	}
-	encoded, err := marshal(schema)
+	encoded, err := Marshal(schema)
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(r.out, "{\n  \"schema\": %s,", encoded)
 	if list != nil {
-		if encoded, err = marshal(list); err != nil {
+		if encoded, err = Marshal(list); err != nil {
 			return err
 		}
 		_, _ = fmt.Fprintf(r.out, "\n  \"columns\": %s,", encoded)
@@ -92,7 +92,7 @@ func (r *Rows) Write(row []Cell) error {
 	if r.csv != nil {
 		line := make([]string, r.columns)
 		for i := range min(len(row), len(line)) {
-			line[i] = r.csvText(csvValue(row[i]))
+			line[i] = r.csvValue(row[i])
 		}
 		return r.writeLine(line)
 	}
@@ -111,7 +111,7 @@ func (r *Rows) Write(row []Cell) error {
 		if i < len(row) {
 			cell = row[i]
 		}
-		value, err := marshal(cell.json())
+		value, err := Marshal(cell.json())
 		if err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (r *Rows) Close(notes []string) error {
 	}
 	_, _ = r.out.WriteString(end)
 	if len(notes) > 0 {
-		encoded, err := marshal(notes)
+		encoded, err := Marshal(notes)
 		if err != nil {
 			return err
 		}
@@ -167,8 +167,12 @@ func (c Cell) json() any {
 	return c.Value
 }
 
-// csvText makes text harmless when it goes to a terminal.
+// csvText makes text harmless for spreadsheets, unless formulas are wanted, and
+// for a terminal.
 func (r *Rows) csvText(s string) string {
+	if !r.options.Formulas {
+		s = guardFormula(s)
+	}
 	if r.options.Terminal {
 		return EscapeTerminal(s)
 	}
@@ -176,12 +180,12 @@ func (r *Rows) csvText(s string) string {
 }
 
 // csvValue prints a cell; null is empty.
-func csvValue(c Cell) string {
+func (r *Rows) csvValue(c Cell) string {
 	switch value := c.Value.(type) {
 	case nil:
-		return guardFormula(c.Text)
+		return r.csvText(c.Text)
 	case string:
-		return guardFormula(value)
+		return r.csvText(value)
 	case bool, int, int64:
 		return fmt.Sprint(value)
 	case float64:
@@ -191,7 +195,10 @@ func csvValue(c Cell) string {
 	}
 	encoded, err := json.Marshal(finite(c.Value))
 	if err != nil {
-		return guardFormula(c.Text)
+		return r.csvText(c.Text)
+	}
+	if r.options.Terminal {
+		return EscapeTerminal(string(encoded))
 	}
 	return string(encoded)
 }

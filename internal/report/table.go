@@ -33,6 +33,8 @@ type Options struct {
 	// Terminal is true when CSV goes to a terminal, and so must be harmless for
 	// it.
 	Terminal bool
+	// Formulas leaves text in CSV that a spreadsheet would run as it is.
+	Formulas bool
 }
 
 // Align says where a column's cells stand.
