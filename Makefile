@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader bench simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader iceberg bench simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -47,6 +47,7 @@ vet: ## go vet
 	$(GO) vet ./...
 	$(GO) vet -tags "e2e conformance" ./...
 	cd bench && $(GO) vet ./...
+	cd iceberg && $(GO) vet ./...
 
 lint: ## golangci-lint
 	$(LINT) run ./...
@@ -72,6 +73,9 @@ reader:
 	@[ -x build/reader/bin/python ] && build/reader/bin/python -c 'import duckdb' 2>/dev/null || \
 	  { command -v python3 >/dev/null && python3 -m venv build/reader >&2 && build/reader/bin/pip install -q duckdb==1.4.1 >&2; }
 	@echo "$(CURDIR)/build/reader/bin/python"
+
+iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
+	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'
 
 bench: build ## speed and size, with ratios to contrib's file exporter
 	$(GO) test -run "^$$" -bench . -benchmem -benchtime 0.3s ./internal/... ./processor/... ./exporter/... ./receiver/... | grep -E "^(Benchmark|FAIL|panic)"
@@ -101,6 +105,7 @@ tidy: ## go mod tidy in every module
 	cd internal/tools && $(GO) mod tidy
 	cd internal/tools/lint && $(GO) mod tidy
 	cd bench && $(GO) mod tidy
+	cd iceberg && $(GO) mod tidy
 
 clean: ## remove what was built
 	rm -rf $(BIN) build distribution/*.go

@@ -250,3 +250,12 @@ func arrowSchema(columns []column) *arrow.Schema {
 	}
 	return arrow.NewSchema(fields, nil)
 }
+
+// Schema is the Arrow schema of a table as this version writes it; nil for no
+// table. Files from before a column was added lack it.
+func Schema(table string) *arrow.Schema {
+	if columns := columnsOf(table); columns != nil {
+		return arrowSchema(columns)
+	}
+	return nil
+}
