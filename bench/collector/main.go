@@ -24,9 +24,10 @@ import (
 
 // options are the command's flags.
 type options struct {
-	binary, profile                string
+	binary, profile, profileStage  string
 	spans, request, versions, runs int
 	clients                        int
+	stages                         bool
 }
 
 func main() {
@@ -38,6 +39,8 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median counts")
 	flag.IntVar(&o.clients, "clients", 2, "clients that send at once")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the last arm's collector to this file")
+	flag.BoolVar(&o.stages, "stages", false, "measure the components in this process instead, one after the other")
+	flag.StringVar(&o.profileStage, "profile-stage", "+ eval", "with -stages: the stage that -profile is of")
 	flag.Parse()
 	if err := run(&o); err != nil {
 		log.Fatal(err)
@@ -51,6 +54,9 @@ func run(o *options) error {
 	}
 	fmt.Printf("collector: %d spans of %d bytes as OTLP, %d a request, %d prompt versions, %d clients, median of %d runs\n",
 		o.spans, size/o.spans, o.request, o.versions, o.clients, o.runs)
+	if o.stages {
+		return runStages(o, requests)
+	}
 	list := arms()
 	for _, a := range list {
 		if a.idle, _, err = a.measure(o, nil); err != nil {

@@ -1,0 +1,190 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/spanloop/spanloop/exporter/genaiparquetexporter"
+	"github.com/spanloop/spanloop/processor/genaievalprocessor"
+	"github.com/spanloop/spanloop/processor/genaiidentityprocessor"
+)
+
+// stage is a pipeline in this process, of which each has one component more
+// than the one before it: the differences say where the time goes.
+type stage struct {
+	name           string
+	identity, eval bool
+	exporter       exporter.Factory
+	config         map[string]any
+	runs           []spent
+}
+
+// spent is what a run took.
+type spent struct {
+	time           time.Duration
+	allocs, memory uint64
+}
+
+func stages() []*stage {
+	return []*stage{
+		{name: "OTLP decoded"},
+		{name: "+ identity", identity: true},
+		{name: "+ eval", identity: true, eval: true},
+		{name: "+ genai_parquet", identity: true, eval: true, exporter: genaiparquetexporter.NewFactory()},
+		{
+			name: "OTLP decoded + file exporter", exporter: fileexporter.NewFactory(),
+			config: map[string]any{"format": "proto", "compression": "zstd"},
+		},
+	}
+}
+
+// runStages measures all stages and prints them.
+func runStages(o *options, requests [][]byte) error {
+	list := stages()
+	for range o.runs {
+		for _, s := range list {
+			if err := s.run(o, requests); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "in one process\tµs/span\tallocations/span\tB allocated/span\t")
+	for _, s := range list {
+		slices.SortFunc(s.runs, func(a, b spent) int { return cmp.Compare(a.time, b.time) })
+		median := s.runs[len(s.runs)/2]
+		n := float64(o.spans)
+		fmt.Fprintf(w, "%s\t%.1f\t%.0f\t%.0f\t\n", s.name, float64(median.time.Nanoseconds())/1e3/n, float64(median.allocs)/n, float64(median.memory)/n)
+	}
+	return w.Flush()
+}
+
+// run sends all requests through the stage's components.
+func (s *stage) run(o *options, requests [][]byte) (err error) {
+	dir, err := os.MkdirTemp("", "collector-stages-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	next, components, err := s.build(dir)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	for _, c := range components {
+		if err := c.Start(ctx, componenttest.NewNopHost()); err != nil {
+			return err
+		}
+	}
+	runtime.GC()
+	stop, err := o.profileStages(s)
+	if err != nil {
+		return err
+	}
+	before := usedNow()
+	for _, body := range requests {
+		request := ptraceotlp.NewExportRequest()
+		if err := request.UnmarshalProto(body); err != nil {
+			return err
+		}
+		if err := next.ConsumeTraces(ctx, request.Traces()); err != nil {
+			return err
+		}
+	}
+	for i := len(components) - 1; i >= 0; i-- {
+		err = errors.Join(err, components[i].Shutdown(ctx))
+	}
+	after := usedNow()
+	stop()
+	s.runs = append(s.runs, spent{after.time - before.time, after.allocs - before.allocs, after.memory - before.memory})
+	return err
+}
+
+// build makes the components, in the order in which they start.
+func (s *stage) build(dir string) (next consumer.Traces, components []component.Component, err error) {
+	ctx := context.Background()
+	next = consumertest.NewNop()
+	if s.exporter != nil {
+		config := s.exporter.CreateDefaultConfig()
+		settings := map[string]any{"path": filepath.Join(dir, "out")}
+		for key, value := range s.config {
+			settings[key] = value
+		}
+		if err := confmap.NewFromStringMap(settings).Unmarshal(config); err != nil {
+			return nil, nil, err
+		}
+		e, err := s.exporter.CreateTraces(ctx, exportertest.NewNopSettings(s.exporter.Type()), config)
+		if err != nil {
+			return nil, nil, err
+		}
+		next, components = e, append(components, e)
+	}
+	if s.eval {
+		factory := genaievalprocessor.NewFactory()
+		p, err := factory.CreateTraces(ctx, processortest.NewNopSettings(factory.Type()), factory.CreateDefaultConfig(), next)
+		if err != nil {
+			return nil, nil, err
+		}
+		next, components = p, append(components, p)
+	}
+	if s.identity {
+		factory := genaiidentityprocessor.NewFactory()
+		p, err := factory.CreateTraces(ctx, processortest.NewNopSettings(factory.Type()), factory.CreateDefaultConfig(), next)
+		if err != nil {
+			return nil, nil, err
+		}
+		next, components = p, append(components, p)
+	}
+	return next, components, nil
+}
+
+// profileStages starts a profile of the stage that -profile-stage names.
+func (o *options) profileStages(s *stage) (stop func(), err error) {
+	if o.profile == "" || s.name != o.profileStage {
+		return func() {}, nil
+	}
+	file, err := os.Create(o.profile)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() { pprof.StopCPUProfile(); _ = file.Close() }, nil
+}
+
+// usedNow is what this process used so far: processor time in user and kernel
+// mode, and memory.
+func usedNow() spent {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return spent{}
+	}
+	return spent{time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), memory.Mallocs, memory.TotalAlloc}
+}
