@@ -215,6 +215,8 @@ type ToolDefinitions struct {
 	list   []ToolDefinition
 	parsed bool
 	err    error
+	// readable is set when the same text was read before.
+	readable bool
 	// Completeness is one of the Tools constants; empty until List was called
 	// on definitions that arrived as text.
 	Completeness string
@@ -239,11 +241,15 @@ func (d *ToolDefinitions) Empty() bool { return d.text == "" && len(d.list) == 0
 
 // unproved is the text that was not read yet, or could not be.
 func (d *ToolDefinitions) unproved() string {
-	if d.parsed && d.err == nil {
+	if d.parsed && d.err == nil || d.readable {
 		return ""
 	}
 	return d.text
 }
+
+// SetReadable notes that the text was read before, so that a glance at it need
+// not tell whether it can be.
+func (d *ToolDefinitions) SetReadable() { d.readable = true }
 
 // List returns the definitions; ErrMalformed when the text cannot be read.
 func (d *ToolDefinitions) List() ([]ToolDefinition, error) {

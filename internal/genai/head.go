@@ -48,8 +48,8 @@ func (m *Messages) readNext() (more, ok bool) {
 		return false, true
 	}
 	end := skipValue(text, h.next)
-	item := text[h.next:end]
-	if item == "" || item[0] != '{' || !ValidJSON(item) {
+	message, ok := messageIn(text[h.next:end])
+	if !ok {
 		return false, false
 	}
 	next := skipSpace(text, end)
@@ -59,7 +59,21 @@ func (m *Messages) readNext() (more, ok bool) {
 	if text[next] == ',' {
 		next = skipSpace(text, next+1)
 	}
-	h.list = append(h.list, parseMessage(gjson.Parse(item), 0))
+	h.list = append(h.list, message)
 	h.next = next
 	return true, true
+}
+
+// messageIn reads the message object that text is.
+func messageIn(text string) (m Message, ok bool) {
+	if text == "" || text[0] != '{' {
+		return m, false
+	}
+	if s := (plainScanner{text: text}); s.message(&m) && s.at == len(text) {
+		return m, true
+	}
+	if !ValidJSON(text) {
+		return Message{}, false
+	}
+	return parseMessage(gjson.Parse(text), 0), true
 }

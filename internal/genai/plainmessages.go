@@ -10,12 +10,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Most histories are in the current OpenTelemetry shape and hold nothing but
-// text. They are read here in one pass; parseAnyMessages, which knows all other
+// Most histories are in the current OpenTelemetry shape and hold text and tool
+// calls. They are read here in one pass; parseAnyMessages, which knows all other
 // shapes, reads the same from them.
 
-// plainMessages reads an array of messages with text parts only; false for
-// anything else, broken JSON included.
+// plainMessages reads an array of messages with parts of text, tool calls and
+// their answers only; false for anything else, broken JSON included.
 func plainMessages(text string) ([]Message, bool) {
 	s := plainScanner{text: text}
 	var list []Message
@@ -96,24 +96,24 @@ func (s *plainScanner) string() (string, bool) {
 		return "", false
 	}
 	start, escaped := s.at, false
-	for ; s.at < len(s.text); s.at++ {
-		switch c := s.text[s.at]; {
-		case c == '"':
+	for {
+		s.at = plainUntil(s.text, s.at)
+		if s.at == len(s.text) || s.text[s.at] < ' ' {
+			return "", false
+		}
+		if s.text[s.at] == '"' {
 			s.at++
 			if escaped {
 				return gjson.Parse(s.text[start-1 : s.at]).Str, true
 			}
 			return s.text[start : s.at-1], true
-		case c == '\\':
-			escaped = true
-			if !s.escape() {
-				return "", false
-			}
-		case c < ' ':
+		}
+		escaped = true
+		if !s.escape() {
 			return "", false
 		}
+		s.at++
 	}
-	return "", false
 }
 
 // escape moves to the last character of an escape.
@@ -159,23 +159,80 @@ func (s *plainScanner) message(m *Message) bool {
 	return ok && m.Parts != nil
 }
 
-// part reads {"type": "text", "content": "..."} in either order.
+// plainPart is what a part's object holds.
+type plainPart struct {
+	part                                                 Part
+	hasType, hasContent, hasID, hasName, hasArgs, hasAns bool
+}
+
+// part reads {"type": "text", "content": "..."}, {"type": "tool_call", "id":
+// "...", "name": "...", "arguments": ...} and {"type": "tool_call_response",
+// "id": "...", "response": ...}, with their members in any order.
 func (s *plainScanner) part(m *Message) bool {
-	kind, content := "", ""
-	start, ok := s.object(func(key string) (ok bool) {
-		switch {
-		case key == "type" && kind == "":
-			kind, ok = s.string()
-			return ok && kind == PartText
-		case key == "content" && content == "":
-			content, ok = s.string()
-			return ok && content != ""
-		}
-		return false
-	})
-	if !ok || kind == "" || content == "" {
+	var p plainPart
+	start, ok := s.object(func(key string) bool { return s.partMember(key, &p) })
+	if !ok || !p.fits() {
 		return false
 	}
-	m.Parts = append(m.Parts, Part{Type: PartText, Content: content, Raw: json.RawMessage(s.text[start:s.at])})
+	p.part.Raw = json.RawMessage(s.text[start:s.at])
+	m.Parts = append(m.Parts, p.part)
 	return true
+}
+
+// partMember reads one member; one that is there twice is not plain.
+func (s *plainScanner) partMember(key string, p *plainPart) bool {
+	switch key {
+	case "type":
+		return s.textMember(&p.part.Type, &p.hasType)
+	case "content":
+		return s.textMember(&p.part.Content, &p.hasContent)
+	case "id":
+		return s.textMember(&p.part.ID, &p.hasID)
+	case "name":
+		return s.textMember(&p.part.Name, &p.hasName)
+	case "arguments":
+		return s.valueMember(&p.part.Arguments, &p.hasArgs)
+	case "response":
+		return s.valueMember(&p.part.Response, &p.hasAns)
+	}
+	return false
+}
+
+func (s *plainScanner) textMember(into *string, has *bool) (ok bool) {
+	if *has {
+		return false
+	}
+	*has = true
+	*into, ok = s.string()
+	return ok
+}
+
+// plainDepth is how much of the greatest nesting the brackets around a part's
+// value take up: list, message, parts and part.
+const plainDepth = 4
+
+// valueMember reads any value but null.
+func (s *plainScanner) valueMember(into *json.RawMessage, has *bool) bool {
+	if *has {
+		return false
+	}
+	*has = true
+	start := skipSpace(s.text, s.at)
+	s.at = skipValue(s.text, start)
+	value := strings.TrimRight(s.text[start:s.at], " \t\n\r")
+	*into = rawText(value)
+	return value != "null" && !nestsDeeper(value, maxJSONDepth-plainDepth) && gjson.Valid(value)
+}
+
+// fits tells whether a part has the members of its type, and no other.
+func (p *plainPart) fits() bool {
+	switch p.part.Type {
+	case PartText:
+		return p.part.Content != "" && !p.hasID && !p.hasName && !p.hasArgs && !p.hasAns
+	case PartToolCall:
+		return !p.hasContent && !p.hasAns
+	case PartToolCallResponse:
+		return p.hasAns && !p.hasContent && !p.hasArgs
+	}
+	return false
 }

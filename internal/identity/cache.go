@@ -24,11 +24,18 @@ const (
 	entryOverhead = 128
 )
 
+// cacheShard finds entries by the hash of their text, which is worked out once,
+// and compares the text: of two texts with one hash the later one is kept.
 type cacheShard[V any] struct {
 	mu         sync.Mutex
-	young, old map[string]V
+	young, old map[uint64]cacheEntry[V]
 	bytes      int
 	limit      int
+}
+
+type cacheEntry[V any] struct {
+	key   string
+	value V
 }
 
 // newCache returns a cache that holds about so many bytes of keys.
@@ -36,56 +43,56 @@ func newCache[V any](limit int) *cache[V] {
 	c := &cache[V]{}
 	for i := range c.shards {
 		c.shards[i].limit = limit / cacheShards / 2
-		c.shards[i].young = map[string]V{}
+		c.shards[i].young = map[uint64]cacheEntry[V]{}
 	}
 	return c
 }
 
+// cacheSeed is not known to those who send texts: they cannot choose texts that
+// drive one another out.
 var cacheSeed = maphash.MakeSeed()
-
-func (c *cache[V]) shard(key string) *cacheShard[V] {
-	return &c.shards[maphash.String(cacheSeed, key)%cacheShards]
-}
 
 // get returns the value for a key, or makes it. Two callers may make it at once.
 func (c *cache[V]) get(key string, build func() V) V {
 	if len(key) > maxCachedText {
 		return build()
 	}
-	s := c.shard(key)
-	if value, ok := s.find(key); ok {
+	return c.getHashed(maphash.String(cacheSeed, key), key, build)
+}
+
+// getHashed is get for a key whose hash is known.
+func (c *cache[V]) getHashed(hash uint64, key string, build func() V) V {
+	s := &c.shards[hash%cacheShards]
+	if value, ok := s.find(hash, key); ok {
 		return value
 	}
 	value := build()
-	s.put(strings.Clone(key), value)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(hash, cacheEntry[V]{strings.Clone(key), value})
 	return value
 }
 
-func (s *cacheShard[V]) find(key string) (V, bool) {
+func (s *cacheShard[V]) find(hash uint64, key string) (value V, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if value, ok := s.young[key]; ok {
-		return value, true
+	if entry, ok := s.young[hash]; ok && entry.key == key {
+		return entry.value, true
 	}
-	value, ok := s.old[key]
-	if ok {
-		s.add(strings.Clone(key), value)
+	if entry, ok := s.old[hash]; ok && entry.key == key {
+		s.add(hash, entry)
+		return entry.value, true
 	}
-	return value, ok
+	return value, false
 }
 
-func (s *cacheShard[V]) put(key string, value V) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.add(key, value)
-}
-
-func (s *cacheShard[V]) add(key string, value V) {
-	if _, ok := s.young[key]; !ok {
-		s.bytes += len(key) + entryOverhead
+func (s *cacheShard[V]) add(hash uint64, entry cacheEntry[V]) {
+	if before, ok := s.young[hash]; ok {
+		s.bytes -= len(before.key) + entryOverhead
 	}
-	s.young[key] = value
+	s.bytes += len(entry.key) + entryOverhead
+	s.young[hash] = entry
 	if s.bytes > s.limit {
-		s.old, s.young, s.bytes = s.young, map[string]V{}, 0
+		s.old, s.young, s.bytes = s.young, map[uint64]cacheEntry[V]{}, 0
 	}
 }

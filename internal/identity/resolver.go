@@ -135,6 +135,9 @@ func (r *Resolver) tools(s *state, traceID pcommon.TraceID, start time.Time, cal
 		list, err := call.Tools.List()
 		return newToolset(list, err, s.snapshot)
 	})
+	if !t.unreadable {
+		call.Tools.SetReadable()
+	}
 	id.ToolVersions, id.ToolsetHash, id.ToolsetCompleteness = t.versions, t.hash, t.completeness
 	r.traces.offered(traceID, start, t)
 }

@@ -20,7 +20,9 @@ type toolset struct {
 	byName       map[string]toolVersion
 	hash         string
 	completeness string
-	bytes        int
+	// unreadable is set when the text is no list of definitions at all.
+	unreadable bool
+	bytes      int
 }
 
 // toolVersion is the version of an offered tool, or why it has none.
@@ -67,7 +69,7 @@ func namesOnly(d genai.ToolDefinition) bool {
 // its name, and can so never be taken for a full one.
 func newToolset(list []genai.ToolDefinition, err error, snapshot *registry.Snapshot) *toolset {
 	if err != nil {
-		return &toolset{completeness: genai.ToolsTruncated}
+		return &toolset{completeness: genai.ToolsTruncated, unreadable: true}
 	}
 	if len(list) == 0 {
 		return &toolset{completeness: genai.ToolsAbsent}

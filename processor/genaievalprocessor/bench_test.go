@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/internal/dataset/benchdata"
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -47,6 +48,17 @@ func BenchmarkDefault(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkTraffic is the default rule on the spans that bench/collector sends: a
+// quarter of them answers with a tool call.
+func BenchmarkTraffic(b *testing.B) {
+	p, err := newEvalProcessor(&Config{}, componenttest.NewNopTelemetrySettings())
+	require.NoError(b, err)
+	benchmarkBatches(b, benchdata.NewPlain(1, 2).Traces(1000), func(td ptrace.Traces) {
+		_, err := p.processTraces(context.Background(), td)
+		require.NoError(b, err)
+	})
 }
 
 // BenchmarkEvaluators is the evaluators of the default rule alone, each call
@@ -109,4 +121,5 @@ func benchmarkBatches(b *testing.B, source ptrace.Traces, work func(ptrace.Trace
 		work(td)
 	}
 	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "spans/s")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/span")
 }

@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/dataset/benchdata"
 )
 
 const registered = 1000
@@ -124,3 +126,7 @@ func BenchmarkExplicitAmong1000Versions(b *testing.B) {
 	}
 	benchmark(b, registryIn(b, b.TempDir(), thousandVersions()), td)
 }
+
+// The spans that bench/collector sends: 10 KB with tools of one of two prompt
+// versions.
+func BenchmarkTraffic(b *testing.B) { benchmark(b, "", benchdata.NewPlain(1, 2).Traces(1000)) }
