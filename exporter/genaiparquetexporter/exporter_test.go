@@ -157,7 +157,7 @@ func TestLogs(t *testing.T) {
 	require.NoError(t, e.Shutdown(t.Context()))
 	d, err := dataset.Open(dir)
 	require.NoError(t, err)
-	files, err := d.Files(dataset.TableScores)
+	files, err := d.Files(t.Context(), dataset.TableScores)
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	assert.EqualValues(t, 1, files[0].Rows)

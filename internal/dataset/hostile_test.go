@@ -46,7 +46,7 @@ func newWriter(t testing.TB, o WriterOptions) (*Writer, string) {
 	w, err := NewWriter(dir, o)
 	require.NoError(t, err)
 	// Tests do not wait for the disk; e2e's crash test does.
-	w.storage.sync = func(*os.File) error { return nil }
+	folder(w).SyncFile = func(*os.File) error { return nil }
 	return w, dir
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // Info summarises a dataset from its manifest.
@@ -33,19 +35,23 @@ type TableInfo struct {
 
 // Info reads the manifest.
 func (d *Dataset) Info(ctx context.Context) (Info, error) {
-	files, _, err := readManifest(d.root)
+	files, _, err := readManifest(ctx, d.store)
 	if err != nil {
 		return Info{}, err
 	}
-	info := Info{Root: d.root, Format: Format}
+	info := Info{Root: d.Root(), Format: Format}
 	for _, table := range Tables {
 		if err := ctx.Err(); err != nil {
 			return info, err
 		}
 		info.Tables = append(info.Tables, tableInfo(table, files))
 	}
-	rejected, err := globFiles(d.root, "_rejected", ".jsonl")
-	info.Rejected = len(rejected)
+	err = d.store.List(ctx, rejectedDir, func(item store.Info) error {
+		if strings.HasSuffix(item.Name, ".jsonl") {
+			info.Rejected++
+		}
+		return nil
+	})
 	return info, err
 }
 

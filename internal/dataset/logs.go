@@ -50,13 +50,13 @@ func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
 	}
 	err = p.writeSpans(ctx)
 	if err == nil {
-		err = p.writeContents(contents)
+		err = p.writeContents(ctx, contents)
 	}
 	if err == nil {
-		err = p.commit()
+		err = p.commit(ctx)
 	}
 	if err != nil {
-		return p.result, fmt.Errorf("dataset %q: %w", w.storage.root, err)
+		return p.result, fmt.Errorf("dataset %q: %w", w.storage.Root(), err)
 	}
 	return p.result, nil
 }
@@ -99,7 +99,7 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, contents 
 // clean replaces what is no UTF-8, which no reader of Parquet accepts.
 func clean(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
 
-func (p *push) writeContents(contents map[partition][]contentRow) error {
+func (p *push) writeContents(ctx context.Context, contents map[partition][]contentRow) error {
 	for _, part := range sortedParts(contents) {
 		enc, err := newEncoder(TableContent, p.writer.options.Codec)
 		if err != nil {
@@ -115,7 +115,7 @@ func (p *push) writeContents(contents map[partition][]contentRow) error {
 		if err != nil {
 			return err
 		}
-		if err := p.putFile(TableContent, part.dir(TableContent), encoded, len(rows), rows[0].at, rows[len(rows)-1].at); err != nil {
+		if err := p.putFile(ctx, TableContent, part.dir(TableContent), encoded, len(rows), rows[0].at, rows[len(rows)-1].at); err != nil {
 			return err
 		}
 	}

@@ -4,16 +4,18 @@
 package dataset
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // manifestDir holds one entry for each push, and for each change of the files.
@@ -62,14 +64,15 @@ type manifest struct {
 }
 
 // putManifest writes the entry of a push.
-func (s *storage) putManifest(files []File, dirty map[string]bool) error {
-	_, err := s.putEntry(entry{Files: files}, dirty)
+func (p *push) putManifest(ctx context.Context) error {
+	name, err := putEntry(ctx, p.writer.storage, entry{Files: p.files})
+	p.names = append(p.names, name)
 	return err
 }
 
-// putEntry writes an entry and returns its path. Its name is made from its
+// putEntry writes an entry, to be synced, and returns its path. Its name is made from its
 // content, so that a retried push meets its own.
-func (s *storage) putEntry(e entry, dirty map[string]bool) (string, error) {
+func putEntry(ctx context.Context, s store.Store, e entry) (string, error) {
 	e.Format = Format
 	slices.SortFunc(e.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	content, err := json.MarshalIndent(e, "", " ")
@@ -77,14 +80,13 @@ func (s *storage) putEntry(e entry, dirty map[string]bool) (string, error) {
 		return "", fmt.Errorf("manifest: %w", err)
 	}
 	name := manifestDir + "/" + digest(content)[:32] + ".json"
-	_, err = s.put(name, content, dirty)
-	return name, err
+	return name, putContent(ctx, s, name, content)
 }
 
 // readManifest returns all files that are part of the dataset, by path, and the
 // manifest files that cannot be read with the reason.
-func readManifest(root string) (files []File, broken map[string]error, err error) {
-	m, err := loadManifest(root)
+func readManifest(ctx context.Context, s store.Store) (files []File, broken map[string]error, err error) {
+	m, err := loadManifest(ctx, s)
 	return m.files, m.broken, err
 }
 
@@ -93,11 +95,11 @@ const maxListings = 20
 
 // loadManifest reads all entries. Entries may come while they are read, and go
 // when others were put in their place: they are listed until nothing changes.
-func loadManifest(root string) (manifest, error) {
+func loadManifest(ctx context.Context, s store.Store) (manifest, error) {
 	m := manifest{entries: map[string]entry{}, broken: map[string]error{}}
 	var before []string
 	for range maxListings {
-		names, err := listEntries(root)
+		names, err := listEntries(ctx, s)
 		if err != nil {
 			return manifest{}, err
 		}
@@ -105,8 +107,11 @@ func loadManifest(root string) (manifest, error) {
 			break
 		}
 		before = names
-		if m.readEntries(root, names) {
+		if m.readEntries(ctx, s, names) {
 			before = nil
+		}
+		if err := ctx.Err(); err != nil {
+			return manifest{}, err
 		}
 	}
 	m.unite()
@@ -114,30 +119,31 @@ func loadManifest(root string) (manifest, error) {
 }
 
 // listEntries returns the paths of all entries, in order.
-func listEntries(root string) ([]string, error) {
-	list, err := os.ReadDir(filepath.Join(root, manifestDir))
-	if err != nil && !os.IsNotExist(err) {
+func listEntries(ctx context.Context, s store.Store) ([]string, error) {
+	names := []string{}
+	err := s.List(ctx, manifestDir, func(item store.Info) error {
+		if strings.HasSuffix(item.Name, ".json") {
+			names = append(names, item.Name)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	names := []string{}
-	for _, item := range list {
-		if strings.HasSuffix(item.Name(), ".json") {
-			names = append(names, manifestDir+"/"+item.Name())
-		}
-	}
+	slices.Sort(names)
 	return names, nil
 }
 
 // readEntries makes the entries those of a listing: an entry never changes. It
 // tells whether one was gone.
-func (m *manifest) readEntries(root string, names []string) (gone bool) {
+func (m *manifest) readEntries(ctx context.Context, s store.Store, names []string) (gone bool) {
 	listed := map[string]bool{}
 	for _, name := range names {
 		listed[name] = true
 		if _, known := m.entries[name]; known || m.broken[name] != nil {
 			continue
 		}
-		e, err := readEntry(filepath.Join(root, filepath.FromSlash(name)))
+		e, err := readEntry(ctx, s, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			gone = true
@@ -177,8 +183,8 @@ func (m *manifest) unite() {
 	slices.SortFunc(m.removed, func(a, b Removal) int { return strings.Compare(a.Path, b.Path) })
 }
 
-func readEntry(path string) (entry, error) {
-	content, err := os.ReadFile(path)
+func readEntry(ctx context.Context, s store.Store, name string) (entry, error) {
+	content, err := s.Read(ctx, name)
 	if err != nil {
 		return entry{}, err
 	}

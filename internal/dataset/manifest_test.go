@@ -14,14 +14,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // putEntries makes a dataset of manifest entries only.
-func putEntries(t testing.TB, entries ...entry) (s *storage, names []string) {
+func putEntries(t testing.TB, entries ...entry) (s *store.Folder, names []string) {
 	t.Helper()
-	s = newStorage(t.TempDir())
+	s = store.NewFolder(t.TempDir())
 	for _, e := range entries {
-		name, err := s.putEntry(e, map[string]bool{})
+		name, err := putEntry(t.Context(), s, e)
 		require.NoError(t, err)
 		names = append(names, name)
 	}
@@ -50,7 +52,7 @@ func TestManifestRemovals(t *testing.T) {
 		entry{Files: []File{fileAt("spans/ab.parquet")}, Removed: []Removal{removalAt("spans/a.parquet", noon), removalAt("spans/b.parquet", noon)}},
 		entry{Removed: []Removal{removalAt("spans/a.parquet", noon.Add(time.Hour))}},
 	)
-	m, err := loadManifest(s.root)
+	m, err := loadManifest(t.Context(), s)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"spans/ab.parquet", "spans/c.parquet"}, pathsOf(m.files))
 	require.Len(t, m.removed, 2)
@@ -70,8 +72,8 @@ func TestManifestBrokenEntries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := putEntries(t, entry{Files: []File{fileAt("spans/a.parquet")}})
-			require.NoError(t, os.WriteFile(filepath.Join(s.root, manifestDir, "x.json"), []byte(content), 0o600))
-			m, err := loadManifest(s.root)
+			require.NoError(t, os.WriteFile(filepath.Join(s.Root(), manifestDir, "x.json"), []byte(content), 0o600))
+			m, err := loadManifest(t.Context(), s)
 			require.NoError(t, err)
 			assert.Equal(t, []string{"spans/a.parquet"}, pathsOf(m.files))
 			assert.Len(t, m.broken, 1)
@@ -83,13 +85,13 @@ func TestManifestBrokenEntries(t *testing.T) {
 // Entries are merged while they are read again and again: each reader sees all
 // files, whichever entries it met.
 func TestManifestReadWhileEntriesAreReplaced(t *testing.T) {
-	s := newStorage(t.TempDir())
+	s := store.NewFolder(t.TempDir())
 	const files = 40
 	all := entry{}
 	for i := range files {
 		all.Files = append(all.Files, fileAt(fmt.Sprintf("spans/%02d.parquet", i)))
 	}
-	_, err := s.putEntry(all, map[string]bool{})
+	_, err := putEntry(t.Context(), s, all)
 	require.NoError(t, err)
 	done := make(chan struct{})
 	var writer sync.WaitGroup
@@ -103,18 +105,18 @@ func TestManifestReadWhileEntriesAreReplaced(t *testing.T) {
 			// One entry becomes two, and those become one again, each time put
 			// before the others are removed.
 			at := 1 + round%(files-1)
-			before, _ := listEntries(s.root)
+			before, _ := listEntries(t.Context(), s)
 			for _, part := range []entry{{Files: all.Files[:at:at]}, {Files: all.Files[at:]}} {
-				name, _ := s.putEntry(part, map[string]bool{})
+				name, _ := putEntry(t.Context(), s, part)
 				before = removeName(before, name)
 			}
 			for _, name := range before {
-				_ = os.Remove(filepath.Join(s.root, filepath.FromSlash(name)))
+				_ = os.Remove(filepath.Join(s.Root(), filepath.FromSlash(name)))
 			}
 		}
 	})
 	for range 300 {
-		m, err := loadManifest(s.root)
+		m, err := loadManifest(t.Context(), s)
 		require.NoError(t, err)
 		require.Len(t, m.files, files)
 		require.Empty(t, m.broken)

@@ -8,8 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -21,33 +20,37 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // ErrNoDataset is returned for a path that holds no dataset.
 var ErrNoDataset = errors.New("no dataset")
 
 // Dataset is a dataset opened for reading.
-type Dataset struct{ root string }
+type Dataset struct{ store store.Store }
 
 // Open opens a dataset; ErrNoDataset when the folder does not exist.
 func Open(path string) (*Dataset, error) {
-	root, err := filepath.Abs(path)
+	s, err := store.Open(context.Background(), path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("dataset %q: %w: start the collector with genai_parquet, or name another folder", path, ErrNoDataset)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", path, err)
 	}
-	info, err := os.Stat(root)
-	if err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("dataset %q: %w: start the collector with genai_parquet, or name another folder", path, ErrNoDataset)
-	}
-	return &Dataset{root: root}, nil
+	return &Dataset{store: s}, nil
 }
 
-// Root is the dataset's absolute path.
-func (d *Dataset) Root() string { return d.root }
+// Root is the dataset's absolute path, or its URL.
+func (d *Dataset) Root() string { return d.store.Root() }
+
+// Close releases the dataset.
+func (d *Dataset) Close() error { return d.store.Close() }
 
 // Files lists the files of a table that manifests name.
-func (d *Dataset) Files(table string) ([]File, error) {
-	files, _, err := readManifest(d.root)
+func (d *Dataset) Files(ctx context.Context, table string) ([]File, error) {
+	files, _, err := readManifest(ctx, d.store)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +82,9 @@ func inPartition(path, column, value string) bool {
 
 // ReadTraces returns the selected spans as they were received, each once.
 func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces, error) {
-	files, _, err := readManifest(d.root)
+	files, _, err := readManifest(ctx, d.store)
 	if err != nil {
-		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.root, err)
+		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
 	b := newTraceBuilder(filter)
 	for _, table := range []struct {
@@ -95,20 +98,20 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 			if err := ctx.Err(); err != nil {
 				return ptrace.Traces{}, err
 			}
-			if err := readFile(ctx, filepath.Join(d.root, filepath.FromSlash(f.Path)), filter.SpanIDs, table.take); err != nil {
-				return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.root, f.Path, err)
+			if err := readFile(ctx, d.store, f.Path, filter.SpanIDs, table.take); err != nil {
+				return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.Root(), f.Path, err)
 			}
 		}
 	}
 	if err := b.restoreScores(); err != nil {
-		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.root, err)
+		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
 	return b.traces, nil
 }
 
 // openFile opens a file of a format that is known.
-func openFile(path string) (*file.Reader, error) {
-	source, err := os.Open(path)
+func openFile(ctx context.Context, s store.Store, name string) (*file.Reader, error) {
+	source, err := s.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +131,8 @@ func openFile(path string) (*file.Reader, error) {
 
 // readFile reads the row groups of a file that may hold the spans, all without
 // ids.
-func readFile(ctx context.Context, path string, spanIDs []string, take func(arrow.RecordBatch) error) error {
-	reader, err := openFile(path)
+func readFile(ctx context.Context, s store.Store, name string, spanIDs []string, take func(arrow.RecordBatch) error) error {
+	reader, err := openFile(ctx, s, name)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 package dataset
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -109,7 +110,7 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 }
 
 // writeReferences writes new prompts and tools, one file a table.
-func (p *push) writeReferences() error {
+func (p *push) writeReferences(ctx context.Context) error {
 	for _, table := range []string{TablePrompts, TableTools} {
 		var rows []content
 		for _, c := range p.fresh {
@@ -125,7 +126,7 @@ func (p *push) writeReferences() error {
 		if err != nil {
 			return err
 		}
-		if err := p.putFile(table, table, encoded, len(rows), 0, 0); err != nil {
+		if err := p.putFile(ctx, table, table, encoded, len(rows), 0, 0); err != nil {
 			return err
 		}
 	}

@@ -5,11 +5,15 @@ package dataset
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
+
+// rejectedDir holds spans that cannot be rows.
+const rejectedDir = "_rejected"
 
 // Reasons why a span is in a reject file.
 const (
@@ -32,7 +36,7 @@ func (p *push) reject(span ptrace.Span, o *origin, reason string) {
 
 // writeRejects writes the rejected spans of the push, one JSON object a line:
 // the reason, and the span with its resource and scope as OTLP JSON.
-func (p *push) writeRejects() error {
+func (p *push) writeRejects(ctx context.Context) error {
 	if len(p.rejects) == 0 {
 		return nil
 	}
@@ -45,11 +49,8 @@ func (p *push) writeRejects() error {
 		out.Write(encoded)
 		out.WriteByte('\n')
 	}
-	name := "_rejected/" + digest(out.Bytes())[:24] + ".jsonl"
-	if _, err := p.writer.storage.put(name, out.Bytes(), p.dirty); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	name := rejectedDir + "/" + digest(out.Bytes())[:24] + ".jsonl"
+	return p.put(ctx, name, out.Bytes())
 }
 
 func rejectLine(r reject) ([]byte, error) {

@@ -17,7 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
+
+// folder is the store of a writer to a folder.
+func folder(w *Writer) *store.Folder { return w.storage.(*store.Folder) }
 
 // tree lists the files below a folder with their sizes.
 func tree(t testing.TB, dir string) map[string]int64 {
@@ -58,14 +63,14 @@ func TestDiskFailsAnywhere(t *testing.T) {
 	for fail := 1; ; fail++ {
 		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 		operations := 0
-		create := w.storage.create
-		w.storage.create = func(path string) (*os.File, error) {
+		create := folder(w).CreateFile
+		folder(w).CreateFile = func(path string) (*os.File, error) {
 			if operations++; operations == fail {
 				return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ENOSPC}
 			}
 			return create(path)
 		}
-		w.storage.sync = func(f *os.File) error {
+		folder(w).SyncFile = func(f *os.File) error {
 			if operations++; operations == fail {
 				return syscall.EIO
 			}
@@ -93,8 +98,8 @@ func TestDiskFailsAnywhere(t *testing.T) {
 // A disk that is full in the middle of a file leaves no part of it.
 func TestWriteStopsInTheMiddle(t *testing.T) {
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
-	create := w.storage.create
-	w.storage.create = func(path string) (*os.File, error) {
+	create := folder(w).CreateFile
+	folder(w).CreateFile = func(path string) (*os.File, error) {
 		f, err := create(path)
 		if err != nil {
 			return nil, err
@@ -146,11 +151,11 @@ func TestStaleFiles(t *testing.T) {
 	require.NoError(t, err)
 	folder := filepath.Join(dir, TableSpans, "prompt_name=x")
 	require.NoError(t, os.MkdirAll(folder, 0o750))
-	old, fresh := filepath.Join(folder, "a.parquet"+inProgress), filepath.Join(folder, "b.parquet"+inProgress)
+	old, fresh := filepath.Join(folder, "a.parquet"+store.InProgress), filepath.Join(folder, "b.parquet"+store.InProgress)
 	for _, path := range []string{old, fresh} {
 		require.NoError(t, os.WriteFile(path, []byte("PAR1 cut"), 0o600))
 	}
-	past := time.Now().Add(-2 * staleAfter)
+	past := time.Now().Add(-2 * store.StaleAfter)
 	require.NoError(t, os.Chtimes(old, past, past))
 	_, err = NewWriter(dir, WriterOptions{})
 	require.NoError(t, err)
@@ -178,7 +183,7 @@ func TestConcurrentPushes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, v.Findings)
 	for path := range tree(t, dir) {
-		assert.False(t, strings.HasSuffix(path, inProgress), path)
+		assert.False(t, strings.HasSuffix(path, store.InProgress), path)
 	}
 }
 
@@ -186,7 +191,7 @@ func TestConcurrentPushes(t *testing.T) {
 // itself before it is acknowledged.
 func TestFoldersOfAnEarlierPushAreSynced(t *testing.T) {
 	w, dir := newWriter(t, WriterOptions{})
-	w.storage.sync = func(f *os.File) error {
+	folder(w).SyncFile = func(f *os.File) error {
 		if info, err := f.Stat(); err != nil || info.IsDir() {
 			return syscall.EIO
 		}
@@ -195,7 +200,7 @@ func TestFoldersOfAnEarlierPushAreSynced(t *testing.T) {
 	_, err := w.WriteTraces(t.Context(), chat(2))
 	require.Error(t, err)
 	synced := map[string]bool{}
-	w.storage.sync = func(f *os.File) error {
+	folder(w).SyncFile = func(f *os.File) error {
 		synced[f.Name()] = true
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/internal/dataset/store"
 	"github.com/spanloop/spanloop/internal/identity"
 )
 
@@ -58,7 +58,7 @@ type Stream struct {
 	// Broken are the manifest entries that could not be read.
 	Broken map[string]error
 
-	root      string
+	store     store.Store
 	selection Selection
 	batch     int64
 	scores    map[string][]File
@@ -70,13 +70,13 @@ type Stream struct {
 const rememberedSpans = 500_000
 
 // Stream lists the files of a selection. Batches hold up to batch rows.
-func (d *Dataset) Stream(selection Selection, batch int) (*Stream, error) {
-	files, broken, err := readManifest(d.root)
+func (d *Dataset) Stream(ctx context.Context, selection Selection, batch int) (*Stream, error) {
+	files, broken, err := readManifest(ctx, d.store)
 	if err != nil {
-		return nil, fmt.Errorf("dataset %q: %w", d.root, err)
+		return nil, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
 	s := &Stream{
-		Broken: broken, root: d.root, selection: selection, batch: int64(batch),
+		Broken: broken, store: d.store, selection: selection, batch: int64(batch),
 		scores: map[string][]File{}, seen: map[string]struct{}{},
 	}
 	for _, f := range files {
@@ -143,7 +143,7 @@ func (s *Stream) Read(ctx context.Context, f File, from int64, take func(Batch) 
 			// Spans that were read but never handed out may stand in another file.
 			clear(s.seen)
 			if taken == nil {
-				err = fmt.Errorf("dataset %q: %w", s.root, err)
+				err = fmt.Errorf("dataset %q: %w", s.store.Root(), err)
 			}
 		}
 	}()
@@ -151,10 +151,10 @@ func (s *Stream) Read(ctx context.Context, f File, from int64, take func(Batch) 
 		s.folder = folder
 		clear(s.seen)
 	}
-	if err := s.check(f); err != nil {
+	if err := s.check(ctx, f); err != nil {
 		return err
 	}
-	reader, err := openFile(s.path(f))
+	reader, err := openFile(ctx, s.store, f.Path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -178,12 +178,10 @@ func (s *Stream) Read(ctx context.Context, f File, from int64, take func(Batch) 
 	return nil
 }
 
-func (s *Stream) path(f File) string { return filepath.Join(s.root, filepath.FromSlash(f.Path)) }
-
 // check compares a file with the manifest.
-func (s *Stream) check(f File) error {
-	var v Verification
-	if !v.checkFile(s.root, f) {
+func (s *Stream) check(ctx context.Context, f File) error {
+	v := verifier{store: s.store}
+	if !v.checkFile(ctx, f) {
 		return fmt.Errorf("%s: %s: %s", f.Path, v.Findings[0].Kind, v.Findings[0].Detail)
 	}
 	return nil
@@ -288,11 +286,11 @@ func (s *Stream) restoreScores(ctx context.Context, f File, held map[heldKey]*he
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.check(scores); err != nil {
+		if err := s.check(ctx, scores); err != nil {
 			return err
 		}
 		take := func(record arrow.RecordBatch) error { return b.addScores(record) }
-		if err := readFile(ctx, s.path(scores), nil, take); err != nil {
+		if err := readFile(ctx, s.store, scores.Path, nil, take); err != nil {
 			return fmt.Errorf("%s: %w", scores.Path, err)
 		}
 	}

@@ -22,7 +22,7 @@ func newStream(t testing.TB, dir string, selection Selection, batch int) *Stream
 	t.Helper()
 	d, err := Open(dir)
 	require.NoError(t, err)
-	s, err := d.Stream(selection, batch)
+	s, err := d.Stream(t.Context(), selection, batch)
 	require.NoError(t, err)
 	return s
 }
@@ -270,7 +270,7 @@ func TestStreamNamesMissingScores(t *testing.T) {
 	require.NoError(t, err)
 	d, err := Open(dir)
 	require.NoError(t, err)
-	scores, err := d.Files(TableScores)
+	scores, err := d.Files(t.Context(), TableScores)
 	require.NoError(t, err)
 	require.NotEmpty(t, scores)
 	require.NoError(t, os.Truncate(filepath.Join(dir, filepath.FromSlash(scores[0].Path)), 10))

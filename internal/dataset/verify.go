@@ -11,12 +11,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	stdpath "path"
-	"path/filepath"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // Kinds of findings.
@@ -49,11 +49,11 @@ type Verification struct {
 // Verify compares every file with the manifest: what is missing, cut short,
 // altered, of another row count, stored twice, or named by no manifest.
 func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
-	m, err := loadManifest(d.root)
+	m, err := loadManifest(ctx, d.store)
 	if err != nil {
 		return Verification{}, err
 	}
-	v := Verification{}
+	v := verifier{store: d.store}
 	for name, reason := range m.broken {
 		v.add(FindingManifest, name, reason.Error())
 	}
@@ -65,31 +65,36 @@ func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 	contents := map[string]string{}
 	for _, f := range m.files {
 		if err := ctx.Err(); err != nil {
-			return v, err
+			return v.Verification, err
 		}
 		named[f.Path] = true
 		v.Files++
 		v.Rows += f.Rows
 		v.Bytes += f.Bytes
-		if v.checkFile(d.root, f) {
+		if v.checkFile(ctx, f) {
 			contents[f.SHA256] = f.Path
 		}
 	}
-	if err := v.checkStrangers(d.root, named, contents); err != nil {
-		return v, err
+	if err := v.checkStrangers(ctx, named, contents); err != nil {
+		return v.Verification, err
 	}
 	sortFindings(v.Findings)
-	return v, nil
+	return v.Verification, nil
 }
 
-func (v *Verification) add(kind, path, detail string) {
+// verifier compares the files of a store with what its manifest says.
+type verifier struct {
+	Verification
+	store store.Store
+}
+
+func (v *verifier) add(kind, path, detail string) {
 	v.Findings = append(v.Findings, Finding{Kind: kind, Path: path, Detail: detail})
 }
 
 // checkFile compares one file with its manifest entry; true when it is sound.
-func (v *Verification) checkFile(root string, f File) bool {
-	path := filepath.Join(root, filepath.FromSlash(f.Path))
-	info, err := os.Stat(path)
+func (v *verifier) checkFile(ctx context.Context, f File) bool {
+	info, err := v.store.Stat(ctx, f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		v.add(FindingMissing, f.Path, fmt.Sprintf("%d rows are named by the manifest", f.Rows))
@@ -97,16 +102,22 @@ func (v *Verification) checkFile(root string, f File) bool {
 	case err != nil:
 		v.add(FindingMissing, f.Path, err.Error())
 		return false
-	case info.Size() < f.Bytes:
-		v.add(FindingTruncated, f.Path, fmt.Sprintf("%d of %d bytes", info.Size(), f.Bytes))
+	case info.Size < f.Bytes:
+		v.add(FindingTruncated, f.Path, fmt.Sprintf("%d of %d bytes", info.Size, f.Bytes))
 		return false
 	}
-	sum, err := fileDigest(path)
+	source, err := v.store.Open(ctx, f.Path)
+	if err != nil {
+		v.add(FindingMissing, f.Path, err.Error())
+		return false
+	}
+	defer source.Close()
+	sum, err := fileDigest(source)
 	if err != nil || sum != f.SHA256 {
 		v.add(FindingAltered, f.Path, "its SHA-256 is not the manifest's")
 		return false
 	}
-	rows, err := fileRows(path)
+	rows, err := fileRows(source)
 	if err != nil || rows != f.Rows {
 		v.add(FindingRows, f.Path, fmt.Sprintf("%d rows, the manifest says %d", rows, f.Rows))
 		return false
@@ -115,31 +126,36 @@ func (v *Verification) checkFile(root string, f File) bool {
 }
 
 // checkStrangers looks for files that no manifest names.
-func (v *Verification) checkStrangers(root string, named map[string]bool, contents map[string]string) error {
+func (v *verifier) checkStrangers(ctx context.Context, named map[string]bool, contents map[string]string) error {
 	for _, table := range Tables {
-		paths, err := globFiles(root, table, "")
-		if err != nil {
-			return err
-		}
-		for _, path := range paths {
-			switch {
+		err := v.store.List(ctx, table, func(item store.Info) error {
+			switch path := item.Name; {
 			case named[path]:
-			case strings.HasSuffix(path, inProgress):
+			case strings.HasSuffix(path, store.InProgress):
 				v.add(FindingUnfinished, path, "left by a crash, or being written now")
 			case !strings.HasSuffix(path, ".parquet"):
 				v.add(FindingOrphan, path, "no file of a dataset")
 			case strings.HasPrefix(stdpath.Base(path), compactedPrefix):
 				v.add(FindingUnfinished, path, "left by a compaction that did not end; the next one removes it")
 			default:
-				v.addStranger(root, path, contents)
+				v.addStranger(ctx, path, contents)
 			}
+			return ctx.Err()
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (v *Verification) addStranger(root, path string, contents map[string]string) {
-	sum, err := fileDigest(filepath.Join(root, filepath.FromSlash(path)))
+func (v *verifier) addStranger(ctx context.Context, path string, contents map[string]string) {
+	sum := ""
+	source, err := v.store.Open(ctx, path)
+	if err == nil {
+		sum, err = fileDigest(source)
+		_ = source.Close()
+	}
 	if original, twice := contents[sum]; err == nil && twice {
 		v.add(FindingDuplicated, path, "same content as "+original)
 		return
@@ -147,42 +163,19 @@ func (v *Verification) addStranger(root, path string, contents map[string]string
 	v.add(FindingOrphan, path, "no manifest names it: its push was not acknowledged, or the file is not ours")
 }
 
-// globFiles lists files below a folder of the dataset, slash-separated and
-// relative to the dataset.
-func globFiles(root, dir, suffix string) ([]string, error) {
-	var paths []string
-	err := filepath.WalkDir(filepath.Join(root, dir), func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, suffix) {
-			return err
-		}
-		relative, err := filepath.Rel(root, path)
-		paths = append(paths, filepath.ToSlash(relative))
-		return err
-	})
-	return paths, err
-}
-
-func fileDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
+func fileDigest(source *store.File) (string, error) {
 	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
+	if _, err := io.Copy(hash, source); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-func fileRows(path string) (int64, error) {
-	reader, err := file.OpenParquetFile(path, false)
+// fileRows counts the rows that a file's footer states.
+func fileRows(source *store.File) (int64, error) {
+	reader, err := file.NewParquetReader(source.SectionReader)
 	if err != nil {
 		return 0, err
 	}
-	defer reader.Close()
 	return reader.NumRows(), nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // Verify finds each kind of damage, names the file, and nothing else.
@@ -51,8 +53,8 @@ func TestVerifyFindsDamage(t *testing.T) {
 			return stranger
 		}},
 		{FindingUnfinished, func(t *testing.T, file string) string {
-			require.NoError(t, os.WriteFile(file+inProgress, []byte("PAR1"), 0o600))
-			return file + inProgress
+			require.NoError(t, os.WriteFile(file+store.InProgress, []byte("PAR1"), 0o600))
+			return file + store.InProgress
 		}},
 	}
 	for _, d := range damage {
@@ -66,7 +68,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, sound.Findings)
 			require.EqualValues(t, 5, sound.Rows)
-			files, err := set.Files(TableSpans)
+			files, err := set.Files(t.Context(), TableSpans)
 			require.NoError(t, err)
 			damaged := d.do(t, filepath.Join(dir, filepath.FromSlash(files[0].Path)))
 			v, err := set.Verify(t.Context())
@@ -114,7 +116,7 @@ func TestReadNamesBrokenFile(t *testing.T) {
 	require.NoError(t, err)
 	set, err := Open(dir)
 	require.NoError(t, err)
-	files, err := set.Files(TableSpans)
+	files, err := set.Files(t.Context(), TableSpans)
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(filepath.Join(dir, files[0].Path), 50))
 	_, err = set.ReadTraces(t.Context(), Filter{})

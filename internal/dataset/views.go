@@ -4,13 +4,16 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
 // derived are columns that views add or rename.
@@ -80,18 +83,24 @@ func ViewsSQL(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return viewsOver(root, GlobLiteral(filepath.ToSlash(root))+"/"), nil
+	return viewsOver(context.Background(), store.NewFolder(root), GlobLiteral(filepath.ToSlash(root))+"/")
 }
 
 // viewsOver are the views over the files that a dataset has now, at a prefix for
 // globs.
-func viewsOver(root, prefix string) string {
+func viewsOver(ctx context.Context, s store.Store, prefix string) (string, error) {
 	var b strings.Builder
+	filled := map[string]bool{}
 	for _, table := range Tables {
-		b.WriteString(sourceView(table, prefix, hasFiles(filepath.Join(root, table))))
+		files, err := hasFiles(ctx, s, table)
+		if err != nil {
+			return "", err
+		}
+		filled[table] = files
+		b.WriteString(sourceView(table, prefix, files))
 	}
-	b.WriteString(viewStatements(hasFiles(filepath.Join(root, TableContent))))
-	return b.String()
+	b.WriteString(viewStatements(filled[TableContent]))
+	return b.String(), nil
 }
 
 var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z-^]")
@@ -101,21 +110,21 @@ var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z
 func GlobLiteral(path string) string { return globSigns.Replace(path) }
 
 // viewsFile is views.sql: the same for the folder in which DuckDB is started.
-func viewsFile(root string) string {
-	return "-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder.\n\n" + viewsOver(root, "")
+func viewsFile(ctx context.Context, s store.Store) (string, error) {
+	views, err := viewsOver(ctx, s, "")
+	return "-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder.\n\n" + views, err
 }
 
 // hasFiles tells whether a folder holds a Parquet file.
-func hasFiles(dir string) bool {
-	found := false
-	_ = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && strings.HasSuffix(path, ".parquet") {
+func hasFiles(ctx context.Context, s store.Store, folder string) (found bool, err error) {
+	err = s.List(ctx, folder, func(item store.Info) error {
+		if strings.HasSuffix(item.Name, ".parquet") {
 			found = true
-			return filepath.SkipAll
+			return fs.SkipAll
 		}
 		return nil
 	})
-	return found
+	return found, err
 }
 
 // sourceView makes <table>_files, the rows as they are stored. Names are read

@@ -6,10 +6,10 @@ package dataset
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +17,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/internal/dataset/store"
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
@@ -42,7 +43,7 @@ type WriterOptions struct {
 // Writer writes spans, scores, prompts and tools. It keeps no rows: when a write
 // returns nil all of it is durable. It is safe for concurrent use.
 type Writer struct {
-	storage *storage
+	storage store.Store
 	options WriterOptions
 	known   known
 	// spare are encoders that no write uses now: their memory is worth keeping
@@ -52,6 +53,15 @@ type Writer struct {
 	// viewed are the tables that views.sql knows files of.
 	viewed sync.Map
 	views  sync.Mutex
+}
+
+// viewsName is the file with the views over the dataset.
+const viewsName = "views.sql"
+
+// digest names content.
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 // spareTables is how many sets of encoders a writer keeps: one for each consumer
@@ -82,12 +92,6 @@ type Result struct {
 // NewWriter prepares a folder for writing: it creates it, writes views.sql, and
 // removes what a crash left unfinished an hour ago or earlier.
 func NewWriter(path string, options WriterOptions) (*Writer, error) {
-	if scheme, _, found := strings.Cut(path, "://"); found {
-		return nil, fmt.Errorf("dataset %q: %s:// is not supported; give a local directory", path, scheme)
-	}
-	if path == "" {
-		return nil, errors.New("dataset: a directory is expected")
-	}
 	if options.Codec == "" {
 		options.Codec = CodecZstd
 	}
@@ -97,42 +101,35 @@ func NewWriter(path string, options WriterOptions) (*Writer, error) {
 	if options.MaxSpanBytes == 0 {
 		options.MaxSpanBytes = DefaultMaxSpanBytes
 	}
-	root, err := filepath.Abs(path)
+	ctx := context.Background()
+	storage, err := store.Create(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", path, err)
 	}
-	if err := os.MkdirAll(root, 0o750); err != nil {
-		return nil, fmt.Errorf("dataset %q: %w", path, err)
-	}
-	w := &Writer{storage: newStorage(root), options: options, spare: make(chan *tables, spareTables)}
-	if err := w.storage.removeStale(time.Now()); err != nil {
-		return nil, fmt.Errorf("dataset %q: %w", path, err)
-	}
-	return w, w.writeViews()
+	w := &Writer{storage: storage, options: options, spare: make(chan *tables, spareTables)}
+	return w, w.writeViews(ctx)
 }
 
 // writeViews writes views.sql when it is missing or of another version.
-func (w *Writer) writeViews() error {
-	target := filepath.Join(w.storage.root, "views.sql")
+func (w *Writer) writeViews(ctx context.Context) error {
 	w.views.Lock()
 	defer w.views.Unlock()
-	content := []byte(viewsFile(w.storage.root))
-	if old, err := os.ReadFile(target); err == nil && string(old) == string(content) {
-		return nil
+	content, err := viewsFile(ctx, w.storage)
+	if err == nil {
+		old, readErr := w.storage.Read(ctx, viewsName)
+		if readErr == nil && string(old) == content {
+			return nil
+		}
+		err = w.storage.Replace(ctx, viewsName, []byte(content))
 	}
-	temporary := target + inProgress
-	if err := w.storage.writeFile(temporary, content); err != nil {
-		_ = os.Remove(temporary)
-		return fmt.Errorf("dataset %q: views.sql: %w", w.storage.root, err)
-	}
-	if err := os.Rename(temporary, target); err != nil {
-		return fmt.Errorf("dataset %q: views.sql: %w", w.storage.root, err)
+	if err != nil {
+		return fmt.Errorf("dataset %q: %s: %w", w.storage.Root(), viewsName, err)
 	}
 	return nil
 }
 
 // Close releases the writer. Nothing is pending.
-func (w *Writer) Close() error { return nil }
+func (w *Writer) Close() error { return w.storage.Close() }
 
 func (w *Writer) take() (*tables, error) {
 	select {
@@ -173,10 +170,10 @@ func (w *Writer) WriteTraces(ctx context.Context, td ptrace.Traces) (Result, err
 	p.sort(td)
 	err = p.writeSpans(ctx)
 	if err == nil {
-		err = p.commit()
+		err = p.commit(ctx)
 	}
 	if err != nil {
-		return p.result, fmt.Errorf("dataset %q: %w", w.storage.root, err)
+		return p.result, fmt.Errorf("dataset %q: %w", w.storage.Root(), err)
 	}
 	w.known.remember(p.fresh)
 	return p.result, nil
@@ -192,8 +189,9 @@ type push struct {
 	files   []File
 	fresh   []content
 	met     map[string]struct{}
-	dirty   map[string]bool
-	result  Result
+	// names are the files to make durable.
+	names  []string
+	result Result
 }
 
 func newPush(w *Writer) (*push, error) {
@@ -203,7 +201,7 @@ func newPush(w *Writer) (*push, error) {
 	}
 	return &push{
 		writer: w, rows: map[partition][]*spanRow{}, scores: map[partition][]*scoreRow{}, tables: t,
-		dirty: map[string]bool{}, met: map[string]struct{}{}, result: Result{Rejected: map[string]int{}},
+		met: map[string]struct{}{}, result: Result{Rejected: map[string]int{}},
 	}, nil
 }
 
@@ -282,16 +280,16 @@ func (p *push) writeSpans(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := p.writeSpanPartition(t.spans, part); err != nil {
+		if err := p.writeSpanPartition(ctx, t.spans, part); err != nil {
 			return err
 		}
 	}
 	for _, part := range sortedParts(p.scores) {
-		if err := p.writeScorePartition(t.scores, part); err != nil {
+		if err := p.writeScorePartition(ctx, t.scores, part); err != nil {
 			return err
 		}
 	}
-	if err := p.writeReferences(); err != nil {
+	if err := p.writeReferences(ctx); err != nil {
 		return err
 	}
 	p.tables = nil
@@ -312,7 +310,7 @@ func comparePartitions(a, b partition) int {
 	return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.version, b.version), cmp.Compare(a.day, b.day))
 }
 
-func (p *push) writeSpanPartition(t *spanTable, part partition) error {
+func (p *push) writeSpanPartition(ctx context.Context, t *spanTable, part partition) error {
 	rows := p.rows[part]
 	slices.SortStableFunc(rows, func(a, b *spanRow) int {
 		return cmp.Compare(int64(a.span.StartTimestamp()), int64(b.span.StartTimestamp()))
@@ -329,10 +327,10 @@ func (p *push) writeSpanPartition(t *spanTable, part partition) error {
 	}
 	p.result.Spans += len(rows)
 	first, last := rows[0].span.StartTimestamp(), rows[len(rows)-1].span.StartTimestamp()
-	return p.putFile(TableSpans, part.dir(TableSpans), content, len(rows), int64(first), int64(last))
+	return p.putFile(ctx, TableSpans, part.dir(TableSpans), content, len(rows), int64(first), int64(last))
 }
 
-func (p *push) writeScorePartition(t *scoreTable, part partition) error {
+func (p *push) writeScorePartition(ctx context.Context, t *scoreTable, part partition) error {
 	rows := p.scores[part]
 	first, last := rows[0].at, rows[0].at
 	for _, row := range rows {
@@ -346,15 +344,33 @@ func (p *push) writeScorePartition(t *scoreTable, part partition) error {
 		return fmt.Errorf("scores of %s@%s: %w", part.name, part.version, err)
 	}
 	p.result.Scores += len(rows)
-	return p.putFile(TableScores, part.dir(TableScores), content, len(rows), first, last)
+	return p.putFile(ctx, TableScores, part.dir(TableScores), content, len(rows), first, last)
+}
+
+func (p *push) put(ctx context.Context, name string, content []byte) error {
+	p.names = append(p.names, name)
+	return putContent(ctx, p.writer.storage, name, content)
+}
+
+// putContent stores a file whose name is made from its content: what else the
+// name holds is a damaged copy.
+func putContent(ctx context.Context, s store.Store, name string, content []byte) error {
+	err := s.Put(ctx, name, content)
+	if errors.Is(err, store.ErrDiffers) {
+		err = s.Replace(ctx, name, content)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // putFile stores a Parquet file under a name made from its content.
-func (p *push) putFile(table, dir string, content []byte, rows int, first, last int64) error {
+func (p *push) putFile(ctx context.Context, table, dir string, content []byte, rows int, first, last int64) error {
 	sum := digest(content)
 	name := dir + "/" + sum[:24] + ".parquet"
-	if _, err := p.writer.storage.put(name, content, p.dirty); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if err := p.put(ctx, name, content); err != nil {
+		return err
 	}
 	f := File{Table: table, Path: name, Rows: int64(rows), Bytes: int64(len(content)), SHA256: sum}
 	if first != 0 || last != 0 {
@@ -367,28 +383,28 @@ func (p *push) putFile(table, dir string, content []byte, rows int, first, last 
 }
 
 // commit makes the files' folders durable, then the manifest that names them.
-func (p *push) commit() error {
-	if err := p.writeRejects(); err != nil {
+func (p *push) commit(ctx context.Context) error {
+	if err := p.writeRejects(ctx); err != nil {
 		return err
 	}
-	if err := p.writer.storage.syncFolders(p.dirty); err != nil {
+	if err := p.writer.storage.Sync(ctx, p.names); err != nil {
 		return err
 	}
 	if len(p.files) == 0 {
 		return nil
 	}
-	dirty := map[string]bool{}
-	if err := p.writer.storage.putManifest(p.files, dirty); err != nil {
+	p.names = nil
+	if err := p.putManifest(ctx); err != nil {
 		return err
 	}
-	if err := p.writer.storage.syncFolders(dirty); err != nil {
+	if err := p.writer.storage.Sync(ctx, p.names); err != nil {
 		return err
 	}
-	return p.writer.viewTables(p.files)
+	return p.writer.viewTables(ctx, p.files)
 }
 
 // viewTables renews views.sql when a table has its first files.
-func (w *Writer) viewTables(files []File) error {
+func (w *Writer) viewTables(ctx context.Context, files []File) error {
 	fresh := false
 	for _, f := range files {
 		_, known := w.viewed.Load(f.Table)
@@ -397,7 +413,7 @@ func (w *Writer) viewTables(files []File) error {
 	if !fresh {
 		return nil
 	}
-	if err := w.writeViews(); err != nil {
+	if err := w.writeViews(ctx); err != nil {
 		return err
 	}
 	for _, f := range files {

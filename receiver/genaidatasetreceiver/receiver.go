@@ -145,7 +145,7 @@ func (r *datasetReceiver) begin(ctx context.Context) (*dataset.Stream, []string,
 			return nil, nil, err
 		}
 	}
-	stream, err := r.set.Stream(dataset.Selection{
+	stream, err := r.set.Stream(ctx, dataset.Selection{
 		Since: r.at.Since, Until: r.at.Until, Names: r.config.Select.names, Replays: r.config.Select.IncludeReplays,
 		NotFrom: r.prep.dataset,
 	}, r.batch)

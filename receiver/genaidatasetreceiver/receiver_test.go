@@ -167,7 +167,7 @@ func TestDamagedFile(t *testing.T) {
 	store(t, dir, calls(0, 3), calls(3, 5), calls(5, 9))
 	d, err := dataset.Open(dir)
 	require.NoError(t, err)
-	files, err := d.Files(dataset.TableSpans)
+	files, err := d.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)
 	var damaged string
 	for _, f := range files {
@@ -329,7 +329,7 @@ func storedRows(t *testing.T, dir string) (rows int64) {
 	t.Helper()
 	d, err := dataset.Open(dir)
 	require.NoError(t, err)
-	files, err := d.Files(dataset.TableSpans)
+	files, err := d.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)
 	for _, f := range files {
 		rows += f.Rows
