@@ -139,10 +139,11 @@ func FuzzReadEntry(f *testing.F) {
 	f.Add([]byte(`{"format": 1, "files": [{"table": "spans", "path": "spans/a.parquet", "rows": 1}], "removed": [{"path": "spans/b.parquet", "removed_at": "2026-11-01T12:00:00Z"}]}`))
 	f.Add([]byte(`{"format": 1, "files": [{"path": "spans/../../a"}]}`))
 	f.Add([]byte(`[]`))
-	path := filepath.Join(f.TempDir(), "entry.json")
+	s := store.NewFolder(f.TempDir())
+	path := filepath.Join(s.Root(), "entry.json")
 	f.Fuzz(func(t *testing.T, content []byte) {
 		require.NoError(t, os.WriteFile(path, content, 0o600))
-		e, err := readEntry(path)
+		e, err := readEntry(t.Context(), s, "entry.json")
 		if err != nil {
 			return
 		}
@@ -152,7 +153,7 @@ func FuzzReadEntry(f *testing.F) {
 		again, err := json.Marshal(e)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(path, again, 0o600))
-		_, err = readEntry(path)
+		_, err = readEntry(t.Context(), s, "entry.json")
 		require.NoError(t, err)
 	})
 }

@@ -182,7 +182,7 @@ func TestDamagedFiles(t *testing.T) {
 	dir := store(t, varied(48))
 	d, err := dataset.Open(dir)
 	require.NoError(t, err)
-	files, err := d.Files(dataset.TableSpans)
+	files, err := d.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)
 	require.Greater(t, len(files), 2)
 	require.NoError(t, os.Truncate(filepath.Join(dir, filepath.FromSlash(files[0].Path)), 100))

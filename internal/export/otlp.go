@@ -53,7 +53,7 @@ func readSpans(ctx context.Context, d *dataset.Dataset, s Selection, skipDamaged
 		}
 		return out.add(td)
 	}
-	stream, err := d.Stream(dataset.Selection{Since: s.Since, Until: s.Until, Names: s.names(), Replays: true}, readRows)
+	stream, err := d.Stream(ctx, dataset.Selection{Since: s.Since, Until: s.Until, Names: s.names(), Replays: true}, readRows)
 	if err != nil {
 		return err
 	}
