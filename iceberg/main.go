@@ -48,7 +48,7 @@ func run(ctx context.Context, path, warehouse, namespace string) error {
 	}
 	defer cat.Close()
 	for _, name := range dataset.Tables {
-		files, err := set.Files(name)
+		files, err := set.Files(ctx, name)
 		if err != nil {
 			return err
 		}

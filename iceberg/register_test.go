@@ -88,7 +88,7 @@ func TestFilesAsTheyAre(t *testing.T) {
 	require.NoError(t, err)
 	set, err := dataset.Open(dir)
 	require.NoError(t, err)
-	files, err := set.Files(dataset.TableSpans)
+	files, err := set.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)
 	cat, err := openCatalog(t.Context(), t.TempDir(), "spanloop")
 	require.NoError(t, err)
@@ -221,7 +221,7 @@ func TestPartitionedTable(t *testing.T) {
 	require.NoError(t, spec.Commit())
 	tbl, err = tx.Commit(t.Context())
 	require.NoError(t, err)
-	files, err := set.Files(dataset.TableSpans)
+	files, err := set.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)
 	var one, mixed []string
 	var rows int64

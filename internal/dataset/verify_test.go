@@ -132,7 +132,7 @@ func TestVerifyKnowsRemovals(t *testing.T) {
 	require.NoError(t, err)
 	set, err := Open(dir)
 	require.NoError(t, err)
-	files, err := set.Files(TableSpans)
+	files, err := set.Files(t.Context(), TableSpans)
 	require.NoError(t, err)
 	old := filepath.Join(dir, filepath.FromSlash(files[0].Path))
 	content, err := os.ReadFile(old)
@@ -147,7 +147,7 @@ func TestVerifyKnowsRemovals(t *testing.T) {
 
 	f := files[0]
 	f.Path = filepath.ToSlash(filepath.Dir(files[0].Path)) + "/" + filepath.Base(merged)
-	_, err = w.storage.putEntry(entry{Files: []File{f}, Removed: []Removal{{File: files[0]}}}, map[string]bool{})
+	_, err = putEntry(t.Context(), w.storage, entry{Files: []File{f}, Removed: []Removal{{File: files[0]}}})
 	require.NoError(t, err)
 	for range 2 {
 		v, err = set.Verify(t.Context())

@@ -39,7 +39,7 @@ func TestSample(t *testing.T) {
 		}
 	}
 	assert.Equal(t, figures.InputTokens, tokens)
-	files, err := set.Files(dataset.TableSpans)
+	files, err := set.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)
 	assert.Greater(t, len(files), 64)
 	mixed := false
