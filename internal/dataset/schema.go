@@ -140,7 +140,7 @@ var spanColumns = []column{
 	{"model_hash", stringType, false, dict, ColumnDoc{Meaning: "hash of provider, models, fingerprint and parameters"}},
 	{"params_hash", stringType, false, dict, ColumnDoc{Meaning: "hash of the request parameters"}},
 	{"variant_id", stringType, false, dict, ColumnDoc{Meaning: "hash of prompt, toolset and model identity"}},
-	{"system_instructions", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "instructions sent apart from the history: array of parts"}},
+	{"system_instructions", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "instructions sent apart from the history: array of parts"}},
 	{"input_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "chat history in the OpenTelemetry shape"}},
 	{"output_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "answer in the OpenTelemetry shape"}},
 	{"tool_definitions", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "tools offered, as the span held them"}},

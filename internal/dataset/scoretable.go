@@ -39,6 +39,38 @@ func scoreOfGiven(given genai.GivenScore, traceID pcommon.TraceID, spanID pcommo
 	}
 }
 
+// byEvaluator returns rows with those of one evaluator together, in the order in
+// which the first of each came: nearly all columns are then runs of one value,
+// and the spans' ids come again in the same order.
+func byEvaluator(rows []*scoreRow) []*scoreRow {
+	var groups [][]*scoreRow
+	index := map[string]int{}
+	at := 0
+	for _, r := range rows {
+		// Spans mostly have the same scores in the same order.
+		if at++; at >= len(groups) || !sameEvaluator(groups[at][0], r) {
+			key := r.score.Name + "\x00" + r.score.EvaluatorVersion
+			known, ok := index[key]
+			if !ok {
+				known = len(groups)
+				index[key] = known
+				groups = append(groups, make([]*scoreRow, 0, 64))
+			}
+			at = known
+		}
+		groups[at] = append(groups[at], r)
+	}
+	sorted := make([]*scoreRow, 0, len(rows))
+	for _, group := range groups {
+		sorted = append(sorted, group...)
+	}
+	return sorted
+}
+
+func sameEvaluator(a, b *scoreRow) bool {
+	return a.score.Name == b.score.Name && a.score.EvaluatorVersion == b.score.EvaluatorVersion
+}
+
 // scoreTable writes rows of the scores table.
 type scoreTable struct {
 	enc *parquetfile.Writer

@@ -331,7 +331,7 @@ func (p *push) writeSpanPartition(ctx context.Context, t *spanTable, part partit
 }
 
 func (p *push) writeScorePartition(ctx context.Context, t *scoreTable, part partition) error {
-	rows := p.scores[part]
+	rows := byEvaluator(p.scores[part])
 	first, last := rows[0].at, rows[0].at
 	for _, row := range rows {
 		if err := t.write(row); err != nil {

@@ -167,6 +167,9 @@ func (g *Generator) Traces(n int) ptrace.Traces {
 		for range size {
 			g.span(ss.Spans().AppendEmpty())
 		}
+		if !g.plain {
+			g.scores(ss.Spans())
+		}
 		n -= size
 	}
 	return td
@@ -192,11 +195,15 @@ func (g *Generator) span(span ptrace.Span) {
 	span.SetEndTimestamp(pcommon.Timestamp(start + duration))
 	user, answer := g.text(g.logNormal(700, 200, 4000)), g.text(g.logNormal(900, 200, 4000))
 	g.attributes(span.Attributes(), v, user, answer)
-	if g.plain {
-		return
-	}
-	for i, name := range []string{"tool_args_schema", "latency_ms", "refusal"} {
-		g.score(span, name, i, start+duration)
+}
+
+// scores appends scores as the evaluation processor does: all at one time.
+func (g *Generator) scores(spans ptrace.SpanSlice) {
+	last := spans.At(spans.Len() - 1).EndTimestamp()
+	for _, span := range spans.All() {
+		for i, name := range []string{"tool_args_schema", "latency_ms", "refusal"} {
+			g.score(span, name, i, uint64(last)+1_000_003)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -19,7 +20,9 @@ import (
 type kind uint8
 
 const (
-	plainText kind = iota
+	// lengthText has the lengths of a page's texts before the texts.
+	lengthText kind = iota
+	// dictText has a dictionary where that is smaller.
 	dictText
 	plainLong
 	deltaLong
@@ -27,6 +30,10 @@ const (
 	plainDouble
 	plainBool
 )
+
+// headroom is what a page's data leaves free before the values, for its levels
+// and lengths.
+const headroom = 8 << 10
 
 // Column collects the values of one leaf column of a row group. Texts are not
 // copied: they must stay as they are until the row group is written.
@@ -37,8 +44,8 @@ type Column struct {
 	bloom, stats   bool
 
 	def, rep []uint8
-	// data is the current page's values as PLAIN; of a column with a dictionary
-	// and of delta columns it is made when the page is closed.
+	// data is headroom, then the current page's numbers or its texts. longs are
+	// the values of delta columns and the lengths of texts.
 	data  []byte
 	longs []int64
 	bools []bool
@@ -72,7 +79,7 @@ func newColumn(descr *schema.Column, props *parquet.WriterProperties) (*Column, 
 	}
 	switch descr.PhysicalType() {
 	case parquet.Types.ByteArray:
-		c.kind = plainText
+		c.kind = lengthText
 		if props.DictionaryEnabledFor(c.path) {
 			c.kind, c.entries = dictText, map[string]int32{}
 		}
@@ -90,15 +97,18 @@ func newColumn(descr *schema.Column, props *parquet.WriterProperties) (*Column, 
 	default:
 		return nil, fmt.Errorf("column %s: type %s is not supported", c.path, descr.PhysicalType())
 	}
-	if c.bloom && c.kind != plainText {
+	if c.bloom && c.kind != lengthText {
 		return nil, fmt.Errorf("column %s: a bloom filter is for text without a dictionary", c.path)
 	}
 	if c.bloom {
 		c.hasher = metadata.NewBloomFilter(32, 32, memory.DefaultAllocator).Hasher()
 	}
 	c.stats = c.stats && c.maxRep == 0
+	c.resetPage()
 	return c, nil
 }
+
+func (c *Column) isText() bool { return c.kind <= dictText }
 
 func (c *Column) level(def, rep uint8) {
 	if c.maxDef > 0 {
@@ -188,7 +198,13 @@ func (c *Column) put(s string) {
 	if c.bloom {
 		c.hashes = append(c.hashes, c.hasher.Sum64(unsafe.Slice(unsafe.StringData(s), len(s))))
 	}
-	c.data = appendText(c.data, s)
+	c.append(s)
+}
+
+// append adds a text to the page's data.
+func (c *Column) append(s string) {
+	c.longs = append(c.longs, int64(len(s)))
+	c.data = append(c.data, s...)
 }
 
 // putDistinct writes a text as the index of its entry. The same string as before
@@ -210,25 +226,32 @@ func (c *Column) putDistinct(s string) {
 	c.indices = append(c.indices, index)
 }
 
-func appendText(dst []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(s))), s...)
-}
-
 // reset forgets the row group and keeps the memory.
 func (c *Column) reset() {
-	c.def, c.rep, c.data, c.longs, c.bools = c.def[:0], c.rep[:0], c.data[:0], c.longs[:0], c.bools[:0]
+	c.resetPage()
 	clear(c.entries)
 	clear(c.distinct)
 	c.distinct, c.indices, c.last, c.lastIndex, c.textBytes = c.distinct[:0], c.indices[:0], "", 0, 0
-	c.bounds = bounds{}
 	c.hashes = c.hashes[:0]
 	clear(c.pages)
 	c.chunk, c.pages, c.firstRow = c.chunk[:0], c.pages[:0], 0
-	c.values, c.nulls, c.pageValues, c.pageNulls, c.uncompressed, c.useDictionary = 0, 0, 0, 0, 0, false
+	c.values, c.nulls, c.uncompressed, c.useDictionary = 0, 0, 0, false
 }
 
-// filter returns the bloom filter of the row group's values.
+// resetPage forgets the page and keeps the memory.
+func (c *Column) resetPage() {
+	if c.data == nil {
+		c.data = make([]byte, headroom)
+	}
+	c.def, c.rep, c.data, c.longs, c.bools = c.def[:0], c.rep[:0], c.data[:headroom], c.longs[:0], c.bools[:0]
+	c.pageValues, c.pageNulls, c.bounds = 0, 0, bounds{}
+}
+
+// filter returns the bloom filter of the row group's values, of a size for the
+// distinct ones.
 func (c *Column) filter() metadata.BloomFilterBuilder {
+	slices.Sort(c.hashes)
+	c.hashes = slices.Compact(c.hashes)
 	f := metadata.NewBloomFilterFromNDVAndFPP(uint32(max(len(c.hashes), 1)), 0.01, 1<<20, memory.DefaultAllocator)
 	f.InsertBulk(c.hashes)
 	return f

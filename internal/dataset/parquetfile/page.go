@@ -31,10 +31,11 @@ const (
 	pageData       = 0
 	pageDictionary = 2
 
-	encodingPlain      = 0
-	encodingRLE        = 3
-	encodingDelta      = 5
-	encodingDictionary = 8
+	encodingPlain       = 0
+	encodingRLE         = 3
+	encodingDelta       = 5
+	encodingDeltaLength = 6
+	encodingDictionary  = 8
 )
 
 // press compresses pages of a writer.
@@ -95,7 +96,7 @@ func (c *Column) chooseEncoding() {
 	c.useDictionary = len(c.indices) > 0 && size <= maxDictionary && size+len(c.indices)*bits.Len(uint(len(c.distinct)))/8 <= c.textBytes/2+16
 	if !c.useDictionary {
 		for _, index := range c.indices {
-			c.data = appendText(c.data, c.distinct[index])
+			c.append(c.distinct[index])
 		}
 	}
 	if c.stats {
@@ -106,37 +107,22 @@ func (c *Column) chooseEncoding() {
 }
 
 func (c *Column) writeDictionary(p *press) error {
-	c.data = c.data[:0]
+	p.scratch = p.scratch[:0]
 	for _, s := range c.distinct {
-		c.data = appendText(c.data, s)
+		p.scratch = append(binary.LittleEndian.AppendUint32(p.scratch, uint32(len(s))), s...)
 	}
-	err := c.append(p, c.data, func(dst []byte, raw, compressed int) []byte {
+	return c.appendPage(p, p.scratch, func(dst []byte, raw, compressed int) []byte {
 		dst = appendHeader(dst, pageDictionary, raw, compressed, 0x4C)
 		dst = appendField(dst, len(c.distinct))
 		return append(appendField(dst, encodingPlain), 0, 0)
 	})
-	c.data = c.data[:0]
-	return err
 }
 
 // closePage writes the values since the last page; rows is the number of rows in
 // the row group so far.
 func (c *Column) closePage(p *press, rows int) error {
 	offset := int64(len(c.chunk))
-	values := c.encodeValues()
-	raw := values
-	if c.maxDef > 0 || c.maxRep > 0 {
-		p.scratch = p.scratch[:0]
-		if c.maxRep > 0 {
-			p.scratch = appendLevels(p.scratch, c.rep, c.maxRep)
-		}
-		if c.maxDef > 0 {
-			p.scratch = appendLevels(p.scratch, c.def, c.maxDef)
-		}
-		p.scratch = append(p.scratch, values...)
-		raw = p.scratch
-	}
-	err := c.append(p, raw, func(dst []byte, size, compressed int) []byte {
+	err := c.appendPage(p, c.encodePage(p), func(dst []byte, size, compressed int) []byte {
 		dst = appendHeader(dst, pageData, size, compressed, 0x2C)
 		dst = appendField(dst, c.pageValues)
 		dst = appendField(dst, c.encodingNumber())
@@ -152,17 +138,48 @@ func (c *Column) closePage(p *press, rows int) error {
 	c.firstRow = rows
 	c.values += c.pageValues
 	c.nulls += c.pageNulls
-	c.pageValues, c.pageNulls = 0, 0
-	c.def, c.rep, c.data, c.longs, c.bools = c.def[:0], c.rep[:0], c.data[:0], c.longs[:0], c.bools[:0]
-	c.bounds = bounds{}
+	c.resetPage()
 	return nil
+}
+
+// encodePage returns a page's levels and values.
+func (c *Column) encodePage(p *press) []byte {
+	p.scratch = p.scratch[:0]
+	if c.maxRep > 0 {
+		p.scratch = appendLevels(p.scratch, c.rep, c.maxRep)
+	}
+	if c.maxDef > 0 {
+		p.scratch = appendLevels(p.scratch, c.def, c.maxDef)
+	}
+	switch {
+	case c.useDictionary:
+		width := max(bits.Len(uint(len(c.distinct)-1)), 1)
+		p.scratch = appendHybrid(append(p.scratch, byte(width)), c.indices, width)
+	case c.isText():
+		p.scratch = appendDelta(p.scratch, c.longs)
+	case c.kind == deltaLong:
+		p.scratch = appendDelta(p.scratch, c.longs)
+	case c.kind == plainBool:
+		p.scratch = appendBits(p.scratch, c.bools)
+	}
+	if len(c.data) <= headroom {
+		return p.scratch
+	}
+	// The values stay where they are: what comes before them mostly fits into
+	// the room there.
+	if at := headroom - len(p.scratch); at >= 0 {
+		copy(c.data[at:], p.scratch)
+		return c.data[at:]
+	}
+	p.scratch = append(p.scratch, c.data[headroom:]...)
+	return p.scratch
 }
 
 var errPageTooLarge = errors.New("a page is larger than 2 GiB")
 
-// append adds a page to the chunk: the header needs the compressed size, so the
-// page is compressed first, behind room for a header.
-func (c *Column) append(p *press, raw []byte, header func(dst []byte, raw, compressed int) []byte) error {
+// appendPage adds a page to the chunk: the header needs the compressed size, so
+// the page is compressed first, behind room for a header.
+func (c *Column) appendPage(p *press, raw []byte, header func(dst []byte, raw, compressed int) []byte) error {
 	const room = 64
 	start := len(c.chunk)
 	c.chunk = append(c.chunk, make([]byte, room)...)
@@ -183,28 +200,14 @@ func (c *Column) append(p *press, raw []byte, header func(dst []byte, raw, compr
 	return nil
 }
 
-// encodeValues returns the page's values without levels.
-func (c *Column) encodeValues() []byte {
-	switch c.kind {
-	case dictText:
-		if c.useDictionary {
-			width := max(bits.Len(uint(len(c.distinct)-1)), 1)
-			c.data = appendHybrid(append(c.data[:0], byte(width)), c.indices, width)
-		}
-	case deltaLong:
-		c.data = appendDelta(c.data[:0], c.longs)
-	case plainBool:
-		c.data = appendBits(c.data[:0], c.bools)
-	}
-	return c.data
-}
-
 func (c *Column) encodingNumber() int {
 	switch {
 	case c.useDictionary:
 		return encodingDictionary
 	case c.kind == deltaLong:
 		return encodingDelta
+	case c.isText():
+		return encodingDeltaLength
 	}
 	return encodingPlain
 }

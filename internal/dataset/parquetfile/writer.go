@@ -21,7 +21,7 @@ import (
 const (
 	GroupRows  = 20000
 	GroupBytes = 32 << 20
-	PageBytes  = 1 << 20
+	PageBytes  = 4 << 20
 )
 
 const magic = "PAR1"
@@ -64,7 +64,7 @@ func New(root *schema.GroupNode, props *parquet.WriterProperties, meta [][2]stri
 		}
 		w.columns = append(w.columns, c)
 		w.byPath[c.path] = c
-		if c.kind == plainText {
+		if c.kind == lengthText {
 			w.long = append(w.long, c)
 		}
 	}
@@ -111,7 +111,7 @@ func (w *Writer) EndRow(size int) error {
 		return w.flush()
 	}
 	for _, c := range w.long {
-		if len(c.data) >= PageBytes {
+		if len(c.data)-headroom >= PageBytes {
 			if err := c.closePage(w.press, w.rows); err != nil {
 				return err
 			}
