@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader iceberg bench simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg bench simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -68,11 +68,16 @@ conformance: build ## every part against ../shared, one figure a set
 	    { grep -vE '\[no test(s to run| files)\]$$|^ *(=== |--- PASS|PASS$$|testing: warning: no tests)' || true; }; \
 	else echo "conformance: no ../shared beside the checkout (set SPANLOOP_SHARED): nothing compared"; fi
 
-# An independent DuckDB: Python's package in a virtual environment of its own.
+# Independent readers: Python's packages in a virtual environment of its own.
 reader:
-	@[ -x build/reader/bin/python ] && build/reader/bin/python -c 'import duckdb' 2>/dev/null || \
-	  { command -v python3 >/dev/null && python3 -m venv build/reader >&2 && build/reader/bin/pip install -q duckdb==1.4.1 >&2; }
+	@[ -x build/reader/bin/python ] && build/reader/bin/python -c 'import duckdb, polars, pyarrow, pandas' 2>/dev/null || \
+	  { command -v python3 >/dev/null && python3 -m venv build/reader >&2 && \
+	    build/reader/bin/pip install -q duckdb==1.4.1 polars==2.1.0 pyarrow==26.0.1 pandas==3.1.1 >&2; }
 	@echo "$(CURDIR)/build/reader/bin/python"
+
+readers: reader ## DuckDB, Polars, pyarrow, pandas and Spark read the same of one dataset (Spark needs Java 17)
+	@build/reader/bin/python -c 'import pyspark' 2>/dev/null || build/reader/bin/pip install -q pyspark==4.3.0
+	$(GO) test -tags e2e -run ConformanceEngines -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

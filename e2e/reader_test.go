@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,10 +58,7 @@ type readTable struct {
 // with DuckDB ("make reader" makes one).
 func readIndependently(t *testing.T, dir string, tables ...string) (map[string]readTable, bool) {
 	t.Helper()
-	python := os.Getenv("SPANLOOP_READER")
-	if python == "" {
-		python = filepath.Join(absolute(t, repository), "build", "reader", "bin", "python")
-	}
+	python := readerPython(t)
 	if _, err := os.Stat(python); err != nil {
 		return nil, false
 	}
