@@ -35,7 +35,7 @@ type Change struct {
 // several prompts, and each file's bounds of prompt_name, prompt_version and
 // date prune as well as partitions would.
 func Register(ctx context.Context, cat catalog.Catalog, ident table.Identifier, set *dataset.Dataset, name string) (Change, error) {
-	files, err := set.Files(name)
+	files, err := set.Files(ctx, name)
 	if err != nil {
 		return Change{}, err
 	}
