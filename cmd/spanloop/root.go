@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/spanloop/spanloop/internal/dataset"
+	"github.com/spanloop/spanloop/internal/dataset/store"
 	"github.com/spanloop/spanloop/internal/query"
 	"github.com/spanloop/spanloop/internal/report"
 )
@@ -74,7 +75,7 @@ func run(ctx context.Context, a *app, args []string) int {
 	var exit *exitError
 	if !errors.As(err, &exit) {
 		exit = &exitError{Code: exitFailed, Err: err}
-		if errors.Is(err, dataset.ErrNoDataset) || isUsageError(err) {
+		if errors.Is(err, dataset.ErrNoDataset) || errors.Is(err, store.ErrUnsupported) || isUsageError(err) {
 			exit.Code = exitUsage
 		}
 	}

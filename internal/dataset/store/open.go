@@ -14,13 +14,16 @@ import (
 	"time"
 )
 
+// ErrUnsupported is returned for a path of a kind that is no store.
+var ErrUnsupported = errors.New("is not supported")
+
 // Check tells whether a path can name a store, without touching it.
 func Check(path string) error {
 	if path == "" {
 		return errors.New("a directory is expected")
 	}
 	if scheme, _, found := strings.Cut(path, "://"); found {
-		return fmt.Errorf("%s:// is not supported: give a local directory", scheme)
+		return fmt.Errorf("%s:// %w: give a local directory", scheme, ErrUnsupported)
 	}
 	return nil
 }
