@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/iceberg-go"
+	sqlcatalog "github.com/apache/iceberg-go/catalog/sql"
 	"github.com/apache/iceberg-go/table"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,20 +80,27 @@ func elements(list array.ListLike, i int) int64 {
 	return to - from
 }
 
-// Iceberg takes the files where they are: it reads back what was sent, prunes
-// files by their bounds, refuses a file twice, and follows the dataset when
-// files come and go.
-func TestFilesAsTheyAre(t *testing.T) {
+// newSample writes the sample dataset, and opens it and an empty catalog.
+func newSample(t *testing.T) (sample.Figures, *dataset.Dataset, *sqlcatalog.Catalog) {
+	t.Helper()
 	dir := t.TempDir()
 	figures, err := sample.Write(t.Context(), dir)
 	require.NoError(t, err)
 	set, err := dataset.Open(dir)
 	require.NoError(t, err)
-	files, err := set.Files(t.Context(), dataset.TableSpans)
-	require.NoError(t, err)
 	cat, err := openCatalog(t.Context(), t.TempDir(), "spanloop")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
+	return figures, set, cat
+}
+
+// Iceberg takes the files where they are: it reads back what was sent, prunes
+// files by their bounds, refuses a file twice, and follows the dataset when
+// files come and go.
+func TestFilesAsTheyAre(t *testing.T) {
+	figures, set, cat := newSample(t)
+	files, err := set.Files(t.Context(), dataset.TableSpans)
+	require.NoError(t, err)
 	ident := table.Identifier{"spanloop", dataset.TableSpans}
 
 	change, err := Register(t.Context(), cat, ident, set, dataset.TableSpans)
@@ -123,7 +131,7 @@ func TestFilesAsTheyAre(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Change{Files: len(files), Rows: figures.Spans}, change, "a second time")
 
-	w, err := dataset.NewWriter(dir, dataset.WriterOptions{})
+	w, err := dataset.NewWriter(set.Root(), dataset.WriterOptions{})
 	require.NoError(t, err)
 	_, err = w.WriteTraces(t.Context(), benchdata.New(1, 2).Traces(50))
 	require.NoError(t, err)
@@ -139,18 +147,11 @@ func TestFilesAsTheyAre(t *testing.T) {
 
 // A file that leaves the manifest leaves the table.
 func TestFilesThatWent(t *testing.T) {
-	dir := t.TempDir()
-	_, err := sample.Write(t.Context(), dir)
-	require.NoError(t, err)
-	set, err := dataset.Open(dir)
-	require.NoError(t, err)
-	cat, err := openCatalog(t.Context(), t.TempDir(), "spanloop")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cat.Close()) })
+	_, set, cat := newSample(t)
 	ident := table.Identifier{"spanloop", dataset.TableSpans}
 	before, err := Register(t.Context(), cat, ident, set, dataset.TableSpans)
 	require.NoError(t, err)
-	entries, err := filepath.Glob(filepath.Join(dir, "_manifest", "*.json"))
+	entries, err := filepath.Glob(filepath.Join(set.Root(), "_manifest", "*.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(entries[0]))
 	after, err := Register(t.Context(), cat, ident, set, dataset.TableSpans)
@@ -165,14 +166,7 @@ func TestFilesThatWent(t *testing.T) {
 // A table from before a column was added gets it, and reads it as null where
 // files lack it.
 func TestColumnAdded(t *testing.T) {
-	dir := t.TempDir()
-	figures, err := sample.Write(t.Context(), dir)
-	require.NoError(t, err)
-	set, err := dataset.Open(dir)
-	require.NoError(t, err)
-	cat, err := openCatalog(t.Context(), t.TempDir(), "spanloop")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cat.Close()) })
+	figures, set, cat := newSample(t)
 	ident := table.Identifier{"spanloop", dataset.TableSpans}
 	var older []arrow.Field
 	for _, f := range dataset.Schema(dataset.TableSpans).Fields() {
@@ -180,7 +174,7 @@ func TestColumnAdded(t *testing.T) {
 			older = append(older, f)
 		}
 	}
-	_, err = open(t.Context(), cat, ident, arrow.NewSchema(older, nil))
+	_, err := open(t.Context(), cat, ident, arrow.NewSchema(older, nil))
 	require.NoError(t, err)
 	change, err := Register(t.Context(), cat, ident, set, dataset.TableSpans)
 	require.NoError(t, err)
@@ -202,14 +196,7 @@ func TestColumnAdded(t *testing.T) {
 // A table that was made with partitions takes every file of one prompt; the
 // file of several does not fit, and is refused rather than misplaced.
 func TestPartitionedTable(t *testing.T) {
-	dir := t.TempDir()
-	_, err := sample.Write(t.Context(), dir)
-	require.NoError(t, err)
-	set, err := dataset.Open(dir)
-	require.NoError(t, err)
-	cat, err := openCatalog(t.Context(), t.TempDir(), "spanloop")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cat.Close()) })
+	_, set, cat := newSample(t)
 	ident := table.Identifier{"spanloop", "partitioned"}
 	tbl, err := open(t.Context(), cat, ident, dataset.Schema(dataset.TableSpans))
 	require.NoError(t, err)
@@ -226,7 +213,7 @@ func TestPartitionedTable(t *testing.T) {
 	var one, mixed []string
 	var rows int64
 	for _, f := range files {
-		path := filepath.Join(dir, f.Path)
+		path := filepath.Join(set.Root(), f.Path)
 		if strings.Contains(f.Path, "prompt_name="+dataset.Mixed+"/") {
 			mixed = append(mixed, path)
 			continue
