@@ -5,8 +5,10 @@ package dataset
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,6 +42,10 @@ func TestVerifyFindsDamage(t *testing.T) {
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(file, bytes.Join([][]byte{content, []byte("more")}, nil), 0o600))
+			return file
+		}},
+		{FindingRows, func(t *testing.T, file string) string {
+			restate(t, file, func(f *File) { f.Rows++ })
 			return file
 		}},
 		{FindingDuplicated, func(t *testing.T, file string) string {
@@ -122,6 +128,27 @@ func TestReadNamesBrokenFile(t *testing.T) {
 	_, err = set.ReadTraces(t.Context(), Filter{})
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), files[0].Path)
+}
+
+// restate changes what the only manifest entry of a dataset says of a file.
+func restate(t *testing.T, file string, change func(*File)) {
+	t.Helper()
+	root := file[:strings.Index(file, "/"+TableSpans+"/")]
+	entries, err := filepath.Glob(filepath.Join(root, manifestDir, "*.json"))
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	content, err := os.ReadFile(entries[0])
+	require.NoError(t, err)
+	var e entry
+	require.NoError(t, json.Unmarshal(content, &e))
+	for i := range e.Files {
+		if filepath.Join(root, filepath.FromSlash(e.Files[i].Path)) == file {
+			change(&e.Files[i])
+		}
+	}
+	content, err = json.Marshal(e)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(entries[0], content, 0o600))
 }
 
 // Files that were taken out of the dataset are no fault, whether they are still
