@@ -1,8 +1,7 @@
 // Copyright The Spanloop Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps the complete, immutable files of a dataset: in a folder, or
-// under a prefix of an object store.
+// Package store keeps the complete, immutable files of a dataset, in a folder.
 package store
 
 import (
@@ -20,7 +19,7 @@ var ErrDiffers = errors.New("the name holds other content")
 // segments. It is safe for concurrent use, also by several processes. A name that
 // holds nothing is fs.ErrNotExist.
 type Store interface {
-	// Root is the folder's absolute path, or the URL, without secrets.
+	// Root is the folder's absolute path.
 	Root() string
 	// Put makes content visible under a name, whole or not at all, unless the name
 	// is taken. It returns nil when the name holds exactly this content then,
