@@ -133,7 +133,8 @@ func TestReadNamesBrokenFile(t *testing.T) {
 // restate changes what the only manifest entry of a dataset says of a file.
 func restate(t *testing.T, file string, change func(*File)) {
 	t.Helper()
-	root := file[:strings.Index(file, "/"+TableSpans+"/")]
+	root, _, found := strings.Cut(file, "/"+TableSpans+"/")
+	require.True(t, found, file)
 	entries, err := filepath.Glob(filepath.Join(root, manifestDir, "*.json"))
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
