@@ -68,6 +68,7 @@ type spanLeaves struct {
 	VariantID              *parquetfile.Column `path:"variant_id"`
 	SystemInstructions     *parquetfile.Column `path:"system_instructions"`
 	InputMessages          *parquetfile.Column `path:"input_messages"`
+	InputRefs              *parquetfile.Column `path:"input_refs.list.element"`
 	OutputMessages         *parquetfile.Column `path:"output_messages"`
 	ToolDefinitions        *parquetfile.Column `path:"tool_definitions"`
 	CallIDs                *parquetfile.Column `path:"tool_calls.list.element.id"`

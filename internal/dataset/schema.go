@@ -18,15 +18,16 @@ const formatKey = "spanloop.format"
 
 // Tables of a dataset, as folders.
 const (
-	TableSpans   = "spans"
-	TableScores  = "scores"
-	TablePrompts = "prompts"
-	TableTools   = "tools"
-	TableContent = "content"
+	TableSpans    = "spans"
+	TableMessages = "messages"
+	TableScores   = "scores"
+	TablePrompts  = "prompts"
+	TableTools    = "tools"
+	TableContent  = "content"
 )
 
 // Tables lists all tables.
-var Tables = []string{TableSpans, TableScores, TablePrompts, TableTools, TableContent}
+var Tables = []string{TableSpans, TableMessages, TableScores, TablePrompts, TableTools, TableContent}
 
 // Values of partition columns that are no names.
 const (
@@ -141,7 +142,8 @@ var spanColumns = []column{
 	{"params_hash", stringType, false, dict, ColumnDoc{Meaning: "hash of the request parameters"}},
 	{"variant_id", stringType, false, dict, ColumnDoc{Meaning: "hash of prompt, toolset and model identity"}},
 	{"system_instructions", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "instructions sent apart from the history: array of parts"}},
-	{"input_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "chat history in the OpenTelemetry shape"}},
+	{"input_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "chat history in the OpenTelemetry shape; in the files null where input_refs hold it"}},
+	{"input_refs", stringList, true, dict, ColumnDoc{Meaning: "hashes of the history's messages in order, where the table messages holds them"}},
 	{"output_messages", stringType, false, text, ColumnDoc{Type: "JSON", Meaning: "answer in the OpenTelemetry shape"}},
 	{"tool_definitions", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "tools offered, as the span held them"}},
 	{"tool_calls", callList, true, plain, ColumnDoc{Meaning: "tool calls of the answer: id, name, arguments (JSON text)"}},
@@ -230,6 +232,8 @@ func columnsOf(table string) []column {
 	switch table {
 	case TableSpans:
 		return spanColumns
+	case TableMessages:
+		return messageColumns
 	case TableScores:
 		return scoreColumns
 	case TablePrompts:

@@ -18,9 +18,11 @@ import (
 
 // spanTable writes rows of the spans table.
 type spanTable struct {
-	enc   *parquetfile.Writer
-	c     spanLeaves
-	types []byte
+	enc *parquetfile.Writer
+	c   spanLeaves
+	// messages takes the histories that are stored by reference.
+	messages *messageTable
+	types    []byte
 	// scratch is what JSON is built in; the columns' texts are strings of their
 	// own.
 	scratch []byte
@@ -29,12 +31,12 @@ type spanTable struct {
 	dirty bool
 }
 
-func newSpanTable(codec string) (*spanTable, error) {
+func newSpanTable(codec string, messages *messageTable) (*spanTable, error) {
 	enc, err := newEncoder(TableSpans, codec)
 	if err != nil {
 		return nil, err
 	}
-	t := &spanTable{enc: enc}
+	t := &spanTable{enc: enc, messages: messages}
 	bind(enc, &t.c)
 	return t, nil
 }
@@ -56,7 +58,10 @@ func (t *spanTable) write(r *spanRow) error {
 	t.writePlace(r)
 	t.writeCall(r)
 	t.writeIdentity(r)
-	size := t.writeContent(r)
+	size, err := t.writeContent(r)
+	if err != nil {
+		return err
+	}
 	size += t.writeRest(r)
 	otlp := t.c.Otlp
 	if faithful {
@@ -179,9 +184,12 @@ func (t *spanTable) writeIdentity(r *spanRow) {
 }
 
 // writeContent writes messages and tools and returns their size.
-func (t *spanTable) writeContent(r *spanRow) int {
+func (t *spanTable) writeContent(r *spanRow) (int, error) {
 	t.optional(t.c.SystemInstructions, r.system)
-	t.optional(t.c.InputMessages, r.input)
+	inline, err := t.writeHistory(r)
+	if err != nil {
+		return 0, err
+	}
 	t.optional(t.c.OutputMessages, r.output)
 	t.optional(t.c.ToolDefinitions, r.tools)
 	ids, names, arguments := t.c.CallIDs, t.c.CallNames, t.c.CallArguments
@@ -192,7 +200,26 @@ func (t *spanTable) writeContent(r *spanRow) int {
 	t.c.OutputChars.Int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
 	t.c.ToolCallCount.Int(clampInt32(len(r.calls)))
 	t.c.IsReplay.Bool(identity.IsReplay(r.span.Attributes()))
-	return len(r.system) + len(r.input) + len(r.output) + len(r.tools)
+	return len(r.system) + inline + len(r.output) + len(r.tools), nil
+}
+
+// writeHistory writes the input messages, or the hashes of those that the table
+// messages holds, and returns the size of what it wrote.
+func (t *spanTable) writeHistory(r *spanRow) (int, error) {
+	var refs []string
+	if !t.dirty {
+		var err error
+		if refs, err = t.messages.refer(r.part, r.input); err != nil {
+			return 0, err
+		}
+	}
+	t.list(t.c.InputRefs, refs)
+	if len(refs) > 0 {
+		t.c.InputMessages.Null()
+		return len(refs) * hashSize, nil
+	}
+	t.optional(t.c.InputMessages, r.input)
+	return len(r.input), nil
 }
 
 // The leaves of tool_calls.

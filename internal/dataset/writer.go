@@ -46,6 +46,8 @@ type Writer struct {
 	storage store.Store
 	options WriterOptions
 	known   known
+	// messages remembers which messages of histories are stored.
+	messages *messageMemory
 	// spare are encoders that no write uses now: their memory is worth keeping
 	// from one garbage collection to the next.
 	spare chan *tables
@@ -71,6 +73,7 @@ const spareTables = 2
 // tables are the encoders that one write needs, reused.
 type tables struct {
 	spans     *spanTable
+	messages  *messageTable
 	scores    *scoreTable
 	spanRows  arena[spanRow]
 	scoreRows arena[scoreRow]
@@ -79,8 +82,10 @@ type tables struct {
 // Result counts what one write did.
 type Result struct {
 	Spans, Scores, Content int
-	Files                  int
-	Bytes                  int64
+	// Messages are those of histories that were not stored yet.
+	Messages int
+	Files    int
+	Bytes    int64
 	// Skipped are spans that are no GenAI spans.
 	Skipped int
 	// Duplicates are spans that stood twice in the batch, equal both times.
@@ -106,7 +111,7 @@ func NewWriter(path string, options WriterOptions) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", path, err)
 	}
-	w := &Writer{storage: storage, options: options, spare: make(chan *tables, spareTables)}
+	w := &Writer{storage: storage, options: options, messages: newMessageMemory(), spare: make(chan *tables, spareTables)}
 	return w, w.writeViews(ctx)
 }
 
@@ -137,7 +142,11 @@ func (w *Writer) take() (*tables, error) {
 		return t, nil
 	default:
 	}
-	spans, err := newSpanTable(w.options.Codec)
+	messages, err := newMessageTable(w.options.Codec, w.messages)
+	if err != nil {
+		return nil, err
+	}
+	spans, err := newSpanTable(w.options.Codec, messages)
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +154,13 @@ func (w *Writer) take() (*tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tables{spans: spans, scores: scores}, nil
+	return &tables{spans: spans, messages: messages, scores: scores}, nil
 }
 
 // giveBack keeps encoders for the next write; only those whose last file is
 // finished.
 func (w *Writer) giveBack(t *tables) {
+	t.messages.release()
 	t.spanRows.reset()
 	t.scoreRows.reset()
 	select {
@@ -176,6 +186,9 @@ func (w *Writer) WriteTraces(ctx context.Context, td ptrace.Traces) (Result, err
 		return p.result, fmt.Errorf("dataset %q: %w", w.storage.Root(), err)
 	}
 	w.known.remember(p.fresh)
+	for _, list := range p.stored {
+		w.messages.remember(list)
+	}
 	return p.result, nil
 }
 
@@ -188,6 +201,8 @@ type push struct {
 	rejects []reject
 	files   []File
 	fresh   []content
+	// stored are the messages that this push stores, to be remembered.
+	stored []map[fingerprint]string
 	met     map[string]struct{}
 	// names are the files to make durable.
 	names  []string
@@ -274,6 +289,7 @@ func equalSpans(a, b ptrace.Span) bool {
 // that the same batch makes the same files.
 func (p *push) writeSpans(ctx context.Context) error {
 	t := p.tables
+	p.writer.messages.age()
 	gather(p.rows)
 	gather(p.scores)
 	for _, part := range sortedParts(p.rows) {
@@ -311,6 +327,7 @@ func comparePartitions(a, b partition) int {
 }
 
 func (p *push) writeSpanPartition(ctx context.Context, t *spanTable, part partition) error {
+	t.messages.begin(part)
 	rows := p.rows[part]
 	slices.SortStableFunc(rows, func(a, b *spanRow) int {
 		return cmp.Compare(int64(a.span.StartTimestamp()), int64(b.span.StartTimestamp()))
@@ -325,9 +342,30 @@ func (p *push) writeSpanPartition(ctx context.Context, t *spanTable, part partit
 	if err != nil {
 		return fmt.Errorf("spans of %s@%s: %w", part.name, part.version, err)
 	}
+	first, last := int64(rows[0].span.StartTimestamp()), int64(rows[len(rows)-1].span.StartTimestamp())
+	// A span file that can be read refers to messages that can.
+	if err := p.writeMessages(ctx, t.messages, first, last); err != nil {
+		return err
+	}
 	p.result.Spans += len(rows)
-	first, last := rows[0].span.StartTimestamp(), rows[len(rows)-1].span.StartTimestamp()
-	return p.putFile(ctx, TableSpans, part.dir(TableSpans), content, len(rows), int64(first), int64(last))
+	return p.putFile(ctx, TableSpans, part.dir(TableSpans), content, len(rows), first, last)
+}
+
+// writeMessages stores the messages that a partition's spans refer to and that
+// are new. The times are those of the spans.
+func (p *push) writeMessages(ctx context.Context, t *messageTable, first, last int64) error {
+	if t.rows == 0 {
+		return nil
+	}
+	content, err := t.enc.Finish()
+	if err != nil {
+		return fmt.Errorf("messages of %s@%s: %w", t.folder.name, t.folder.version, err)
+	}
+	if !t.shared {
+		p.stored = append(p.stored, t.fresh)
+	}
+	p.result.Messages += t.rows
+	return p.putFile(ctx, TableMessages, t.folder.dir(TableMessages), content, t.rows, first, last)
 }
 
 func (p *push) writeScorePartition(ctx context.Context, t *scoreTable, part partition) error {
