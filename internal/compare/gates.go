@@ -102,7 +102,7 @@ func releasedSplit(ctx context.Context, db traffic.Querier, o Options, window [2
 	rows, err := db.QueryContext(ctx, `SELECT version, weight, count(*) OVER () FROM releases
 		WHERE prompt = $1 AND version IN ($2, $3) AND weight > 0
 		AND (environment = $4 OR $4 = '' AND environment IN (
-			SELECT DISTINCT environment FROM spans WHERE prompt_name = $1 AND prompt_version IN ($2, $3) AND start_time >= $5 AND start_time < $6))
+			SELECT DISTINCT environment FROM lean_spans WHERE prompt_name = $1 AND prompt_version IN ($2, $3) AND start_time >= $5 AND start_time < $6))
 		AND from_time <= $5 AND (to_time IS NULL OR to_time >= $6)`,
 		o.Prompt, o.A, o.B, o.Environment, window[0].UTC(), window[1].UTC())
 	if err != nil {

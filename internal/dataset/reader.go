@@ -87,6 +87,7 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
 	b := newTraceBuilder(filter)
+	messages := newMessageReader(d.store, files)
 	for _, table := range []struct {
 		name string
 		take func(arrow.RecordBatch) error
@@ -101,6 +102,10 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 			if err := readFile(ctx, d.store, f.Path, filter.SpanIDs, table.take); err != nil {
 				return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.Root(), f.Path, err)
 			}
+			if err := messages.restore(ctx, f, b.histories); err != nil {
+				return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
+			}
+			b.histories = b.histories[:0]
 		}
 	}
 	if err := b.restoreScores(); err != nil {
@@ -137,7 +142,7 @@ func readFile(ctx context.Context, s store.Store, name string, spanIDs []string,
 		return err
 	}
 	defer reader.Close()
-	groups, err := selectGroups(reader, spanIDs)
+	groups, err := selectGroups(reader, "span_id", spanIDs)
 	if err != nil || len(groups) == 0 {
 		return err
 	}
@@ -173,14 +178,14 @@ func checkFormat(reader *file.Reader) error {
 	return nil
 }
 
-// selectGroups drops row groups whose bloom filter of span ids excludes all ids
-// that are asked for.
-func selectGroups(reader *file.Reader, spanIDs []string) ([]int, error) {
+// selectGroups drops row groups whose bloom filter of a column excludes all
+// values that are asked for.
+func selectGroups(reader *file.Reader, name string, values []string) ([]int, error) {
 	var groups []int
-	column := reader.MetaData().Schema.ColumnIndexByName("span_id")
+	column := reader.MetaData().Schema.ColumnIndexByName(name)
 	blooms := reader.GetBloomFilterReader()
 	for i := range reader.NumRowGroups() {
-		if len(spanIDs) == 0 || column < 0 {
+		if len(values) == 0 || column < 0 {
 			groups = append(groups, i)
 			continue
 		}
@@ -188,7 +193,7 @@ func selectGroups(reader *file.Reader, spanIDs []string) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := mayHold(group, column, spanIDs)
+		found, err := mayHold(group, column, values)
 		if err != nil {
 			return nil, err
 		}

@@ -62,6 +62,7 @@ type Stream struct {
 	selection Selection
 	batch     int64
 	scores    map[string][]File
+	messages  *messageReader
 	seen      map[string]struct{}
 	folder    string
 }
@@ -77,7 +78,7 @@ func (d *Dataset) Stream(ctx context.Context, selection Selection, batch int) (*
 	}
 	s := &Stream{
 		Broken: broken, store: d.store, selection: selection, batch: int64(batch),
-		scores: map[string][]File{}, seen: map[string]struct{}{},
+		scores: map[string][]File{}, messages: newMessageReader(d.store, files), seen: map[string]struct{}{},
 	}
 	for _, f := range files {
 		switch {
@@ -204,6 +205,7 @@ func (s *Stream) readGroup(ctx context.Context, f File, reader *file.Reader, gro
 		clear(s.seen)
 	}
 	held := map[heldKey]*heldSpan{}
+	var histories []awaitedHistory
 	var batches []Batch
 	for records.Next() {
 		if err := ctx.Err(); err != nil {
@@ -216,12 +218,16 @@ func (s *Stream) readGroup(ctx context.Context, f File, reader *file.Reader, gro
 		if err := b.addRecord(record); err != nil {
 			return nil, err
 		}
+		histories = append(histories, b.histories...)
 		first += record.NumRows()
 		if first > from {
 			batches = append(batches, Batch{Traces: b.traces, Next: first, Own: own})
 		}
 	}
 	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if err := s.messages.restore(ctx, f, histories); err != nil {
 		return nil, err
 	}
 	return batches, s.restoreScores(ctx, f, held)

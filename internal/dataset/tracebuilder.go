@@ -22,6 +22,8 @@ type traceBuilder struct {
 	scopes map[[2]string]ptrace.ScopeSpans
 	seen   map[string]struct{}
 	held   map[heldKey]*heldSpan
+	// histories are those that messages hold, of the spans added last.
+	histories []awaitedHistory
 }
 
 func newTraceBuilder(filter Filter) *traceBuilder {
@@ -220,6 +222,7 @@ func (b *traceBuilder) fill(r *row, span ptrace.Span) {
 	}
 	fillAttributes(r, span.Attributes())
 	b.await(r, span)
+	b.awaitHistory(r, span)
 }
 
 // fillAttributes restores the attributes of the map, and those that columns

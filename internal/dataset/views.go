@@ -28,11 +28,18 @@ var viewDocs = map[string][]ColumnDoc{
 	},
 }
 
+// partitionColumns are those that the view messages, which shows a message once,
+// is without.
+var partitionColumns = []string{"prompt_name", "prompt_version", "date"}
+
 // Columns describes the columns of each view.
 func Columns() map[string][]ColumnDoc {
 	docs := map[string][]ColumnDoc{}
-	for _, table := range []string{TableSpans, TableScores, TablePrompts, TableTools} {
+	for _, table := range []string{TableSpans, TableMessages, TableScores, TablePrompts, TableTools} {
 		for _, c := range columnsOf(table) {
+			if table == TableMessages && slices.Contains(partitionColumns, c.name) {
+				continue
+			}
 			doc := c.doc
 			doc.Name = c.name
 			if doc.Type == "" {
@@ -99,7 +106,7 @@ func viewsOver(ctx context.Context, s store.Store, prefix string) (string, error
 		filled[table] = files
 		b.WriteString(sourceView(table, prefix, files))
 	}
-	b.WriteString(viewStatements(filled[TableContent]))
+	b.WriteString(viewStatements(filled[TableContent], filled[TableMessages]))
 	return b.String(), nil
 }
 
@@ -148,13 +155,25 @@ func sourceView(table, prefix string, files bool) string {
 
 // viewStatements define the views over the files. A span or score that a retry
 // wrote twice counts once. Content of a call that arrived in log events stands
-// in its span's row where the span itself has none.
-func viewStatements(content bool) string {
-	spans := strings.Replace(spansView, "VIEW stored_spans", "VIEW spans", 1)
-	if content {
-		spans = spansView + contentViews
+// in its span's row where the span itself has none. A history that messages hold
+// is rebuilt in spans only: no DuckDB drops that join where the history is not
+// asked for, which lean_spans is for.
+func viewStatements(content, messages bool) string {
+	statements := spansView
+	switch {
+	case content && messages:
+		statements += strings.ReplaceAll(contentViews, "s.input_messages IS NULL", "s.input_messages IS NULL AND coalesce(len(s.input_refs), 0) = 0")
+	case content:
+		statements += contentViews
+	default:
+		statements += "\nCREATE OR REPLACE VIEW lean_spans AS SELECT * FROM stored_spans;\n"
 	}
-	return spans + otherViews
+	if messages {
+		statements += historyViews
+	} else {
+		statements += "\nCREATE OR REPLACE VIEW spans AS SELECT * FROM lean_spans;\n"
+	}
+	return statements + messagesView + otherViews
 }
 
 const spansView = `
@@ -186,10 +205,10 @@ FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, event_id ORDE
 WHERE row_number_ = 1
 GROUP BY trace_id, span_id;
 
-CREATE OR REPLACE VIEW spans AS
+CREATE OR REPLACE VIEW lean_spans AS
 SELECT s.* REPLACE (
   coalesce(s.system_instructions, c.system_instructions) AS system_instructions,
-  coalesce(s.input_messages, c.input_messages) AS input_messages,
+  CASE WHEN s.input_messages IS NULL THEN c.input_messages ELSE s.input_messages END AS input_messages,
   coalesce(s.output_messages, c.output_messages) AS output_messages,
   coalesce(s.tool_definitions, c.tool_definitions) AS tool_definitions,
   CASE WHEN s.output_messages IS NULL AND c.output_messages IS NOT NULL THEN c.tool_calls ELSE s.tool_calls END AS tool_calls,
@@ -199,6 +218,31 @@ SELECT s.* REPLACE (
     THEN CAST(strlen(c.input_messages) + coalesce(strlen(coalesce(s.system_instructions, c.system_instructions)), 0) AS INTEGER)
     ELSE s.input_chars END AS input_chars)
 FROM stored_spans s LEFT JOIN content c ON s.trace_id = c.trace_id AND s.span_id = c.span_id;
+`
+
+// historyViews rebuild the histories: each message once, though a message may
+// stand in several files and a span in two. A history of which a message is
+// missing is null.
+const historyViews = `
+CREATE OR REPLACE VIEW histories AS
+SELECT trace_id, span_id,
+  CASE WHEN count(*) = any_value(n) THEN '[' || string_agg(content, ',' ORDER BY position) || ']' END AS input_messages
+FROM (SELECT trace_id, span_id, position, n, any_value(content) AS content
+      FROM (SELECT trace_id, span_id, len(input_refs) AS n, unnest(input_refs) AS hash, generate_subscripts(input_refs, 1) AS position
+            FROM spans_files WHERE len(input_refs) > 0) r
+      JOIN messages_files m ON m.hash = r.hash
+      GROUP BY trace_id, span_id, position, n)
+GROUP BY trace_id, span_id;
+
+CREATE OR REPLACE VIEW spans AS
+SELECT s.* REPLACE (CASE WHEN len(s.input_refs) > 0 THEN h.input_messages ELSE s.input_messages END AS input_messages)
+FROM lean_spans s LEFT JOIN histories h ON s.trace_id = h.trace_id AND s.span_id = h.span_id;
+`
+
+const messagesView = `
+CREATE OR REPLACE VIEW messages AS
+SELECT hash, any_value(role) AS role, any_value(content) AS content, any_value(size) AS size
+FROM messages_files GROUP BY hash;
 `
 
 const otherViews = `
@@ -215,14 +259,14 @@ CREATE OR REPLACE VIEW prompts AS
 SELECT p.name, p.version, p.hash, any_value(p.template) AS template, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen
 FROM prompts_files p
 LEFT JOIN (SELECT prompt_name, prompt_version, min(start_time) AS first_seen, max(start_time) AS last_seen
-           FROM spans WHERE NOT is_replay GROUP BY ALL) s ON s.prompt_name = p.name AND s.prompt_version = p.version
+           FROM lean_spans WHERE NOT is_replay GROUP BY ALL) s ON s.prompt_name = p.name AND s.prompt_version = p.version
 GROUP BY p.name, p.version, p.hash;
 
 CREATE OR REPLACE VIEW tools AS
 SELECT t.name, t.version, t.hash, any_value(t.definition) AS definition, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen
 FROM tools_files t
 LEFT JOIN (SELECT tool, min(start_time) AS first_seen, max(start_time) AS last_seen
-           FROM (SELECT unnest(tool_versions) AS tool, start_time FROM spans WHERE NOT is_replay) GROUP BY tool) s
+           FROM (SELECT unnest(tool_versions) AS tool, start_time FROM lean_spans WHERE NOT is_replay) GROUP BY tool) s
   ON s.tool = t.name || '@' || t.version
 GROUP BY t.name, t.version, t.hash;
 `

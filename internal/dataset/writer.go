@@ -203,7 +203,7 @@ type push struct {
 	fresh   []content
 	// stored are the messages that this push stores, to be remembered.
 	stored []map[fingerprint]string
-	met     map[string]struct{}
+	met    map[string]struct{}
 	// names are the files to make durable.
 	names  []string
 	result Result

@@ -71,21 +71,25 @@ func (db *DB) answer(ctx context.Context, statement string, args []any, take fun
 		if !ok {
 			return fmt.Errorf("unexpected database driver %T", raw)
 		}
-		rows, types, err := ask(ctx, inner, statement, args)
+		named := make([]driver.NamedValue, len(args))
+		for i, arg := range args {
+			named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+		}
+		restore, err := db.chooseSpans(ctx, inner, statement, named)
 		if err != nil {
 			return explain(ctx, err)
 		}
-		return errors.Join(take(rows, types), rows.Close())
+		rows, types, err := ask(ctx, inner, statement, named)
+		if err != nil {
+			return errors.Join(explain(ctx, err), restore())
+		}
+		return errors.Join(take(rows, types), rows.Close(), restore())
 	})
 }
 
 // ask executes a statement after checking that it only reads. The types are nil
 // when DuckDB splits the statement in several.
-func ask(ctx context.Context, conn *duckdb.Conn, statement string, args []any) (driver.Rows, []duckdb.TypeInfo, error) {
-	named := make([]driver.NamedValue, len(args))
-	for i, arg := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
-	}
+func ask(ctx context.Context, conn *duckdb.Conn, statement string, named []driver.NamedValue) (driver.Rows, []duckdb.TypeInfo, error) {
 	prepared, err := conn.Prepare(statement)
 	if err != nil {
 		if !strings.Contains(err.Error(), "multi-statement") {

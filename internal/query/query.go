@@ -45,7 +45,10 @@ type DB struct {
 	sql       *sql.DB
 	connector *duckdb.Connector
 	// spill is the folder of DuckDB's temporary files.
-	spill    string
+	spill string
+	// window bounds the spans; histories tells that some are rebuilt from messages.
+	window    window
+	histories bool
 	problems []registry.Problem
 }
 
@@ -80,6 +83,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 }
 
 func (db *DB) prepare(ctx context.Context, o Options, root, views string) error {
+	db.window, db.histories = windowOf(o.Since, o.Until), strings.Contains(views, "VIEW histories ")
 	settings := []string{
 		"SET TimeZone = 'UTC'", "SET preserve_insertion_order = false",
 		"SET temp_directory = " + literal(db.spill),
@@ -93,7 +97,7 @@ func (db *DB) prepare(ctx context.Context, o Options, root, views string) error 
 	if err := db.execute(ctx, settings...); err != nil {
 		return fmt.Errorf("set up DuckDB: %w", err)
 	}
-	if err := db.execute(ctx, append([]string{views}, windowViews(o.Since, o.Until)...)...); err != nil {
+	if err := db.execute(ctx, append([]string{views}, db.window.views()...)...); err != nil {
 		return fmt.Errorf("dataset %q: make its views: %w (`spanloop dataset verify` looks for broken files)", root, err)
 	}
 	if err := db.fillReleases(ctx, o.Registry); err != nil {
@@ -120,9 +124,10 @@ func (db *DB) execute(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// windowViews are temporary views that stand before those of the dataset and
-// show a window of time.
-func windowViews(since, until time.Time) []string {
+// window is the condition that bounds spans by start time, "" without bounds.
+type window string
+
+func windowOf(since, until time.Time) window {
 	var bounds []string
 	for _, bound := range []struct {
 		operator string
@@ -133,11 +138,25 @@ func windowViews(since, until time.Time) []string {
 		}
 	}
 	if len(bounds) == 0 {
+		return ""
+	}
+	return window(" WHERE " + strings.Join(bounds, " AND "))
+}
+
+// view is the statement for a temporary view that stands before the dataset's of
+// the same name and shows a window of another one.
+func (w window) view(name, source string) string {
+	return "CREATE OR REPLACE TEMP VIEW " + name + " AS SELECT * FROM memory.main." + source + string(w)
+}
+
+// views are temporary views that show the window; none without bounds.
+func (w window) views() []string {
+	if w == "" {
 		return nil
 	}
 	return []string{
-		"CREATE TEMP VIEW spans AS SELECT * FROM memory.main.spans WHERE " + strings.Join(bounds, " AND "),
-		"CREATE TEMP VIEW scores AS SELECT * FROM memory.main.scores SEMI JOIN temp.main.spans USING (trace_id, span_id)",
+		w.view("spans", "spans"), w.view("lean_spans", "lean_spans"),
+		"CREATE TEMP VIEW scores AS SELECT * FROM memory.main.scores SEMI JOIN temp.main.lean_spans USING (trace_id, span_id)",
 	}
 }
 

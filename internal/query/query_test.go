@@ -167,7 +167,7 @@ func TestReadingStatements(t *testing.T) {
 func TestHints(t *testing.T) {
 	db := open(t, Options{Dataset: t.TempDir()})
 	for statement, hint := range map[string]string{
-		"SELECT * FROM span":                    "views: spans, scores",
+		"SELECT * FROM span":                    "views: spans, messages, scores",
 		"SELECT promt_name FROM spans":          "without SQL lists the columns",
 		"SELEC 1":                               "syntax error",
 		"SELECT * FROM read_text('/etc/hosts')": "views.sql",

@@ -25,7 +25,7 @@ var releaseColumns = []dataset.ColumnDoc{
 }
 
 // Views are the names of the views, in the order in which they are shown.
-var Views = []string{dataset.TableSpans, dataset.TableScores, dataset.TablePrompts, dataset.TableTools, "releases"}
+var Views = []string{dataset.TableSpans, dataset.TableMessages, dataset.TableScores, dataset.TablePrompts, dataset.TableTools, "releases"}
 
 // Columns describes the columns of each view.
 func Columns() map[string][]dataset.ColumnDoc {

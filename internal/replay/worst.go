@@ -31,7 +31,7 @@ func WorstSQL(since, until time.Time) string {
 		window += fmt.Sprintf(" AND p.start_time < TIMESTAMP '%s'", until.UTC().Format("2006-01-02 15:04:05.000000"))
 	}
 	return `SELECT p.trace_id, p.span_id, s.value
-		FROM scores s JOIN spans p ON p.trace_id = s.trace_id AND p.span_id = s.span_id
+		FROM scores s JOIN lean_spans p ON p.trace_id = s.trace_id AND p.span_id = s.span_id
 		WHERE s.name = ? AND s.value IS NOT NULL AND p.prompt_name = ? AND p.prompt_version = ? AND NOT p.is_replay` + window + `
 		ORDER BY CASE WHEN s.direction = 'lower' THEN -s.value ELSE s.value END, p.start_time DESC, p.span_id LIMIT 1`
 }

@@ -148,7 +148,7 @@ type Extent struct {
 
 func (s *source) extent(ctx context.Context, a Arm, maxCalls int) (Extent, error) {
 	where, args := s.where(a)
-	rows, err := s.db.QueryContext(ctx, "SELECT count(*), count(DISTINCT "+clusterSQL+"), min(start_time), max(start_time) FROM spans WHERE "+where, args...)
+	rows, err := s.db.QueryContext(ctx, "SELECT count(*), count(DISTINCT "+clusterSQL+"), min(start_time), max(start_time) FROM lean_spans WHERE "+where, args...)
 	if err != nil {
 		return Extent{}, fmt.Errorf("count calls: %w", err)
 	}
@@ -186,7 +186,7 @@ func LatestVersion(ctx context.Context, db Querier, a Arm) (string, error) {
 		return "", err
 	}
 	where, args := s.where(a)
-	rows, err := db.QueryContext(ctx, "SELECT prompt_version FROM spans WHERE "+where+" AND prompt_version IS NOT NULL ORDER BY start_time DESC, prompt_version LIMIT 1", args...)
+	rows, err := db.QueryContext(ctx, "SELECT prompt_version FROM lean_spans WHERE "+where+" AND prompt_version IS NOT NULL ORDER BY start_time DESC, prompt_version LIMIT 1", args...)
 	if err != nil {
 		return "", fmt.Errorf("latest version: %w", err)
 	}
@@ -230,7 +230,7 @@ func seen(ctx context.Context, db Querier, a Arm, column string) ([]Seen, error)
 		return nil, err
 	}
 	where, args := s.where(a)
-	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*), min(start_time), max(start_time) FROM spans WHERE %s AND %s IS NOT NULL GROUP BY 1 ORDER BY 3, 1", column, where, column), args...)
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*), min(start_time), max(start_time) FROM lean_spans WHERE %s AND %s IS NOT NULL GROUP BY 1 ORDER BY 3, 1", column, where, column), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", column, err)
 	}

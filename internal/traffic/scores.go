@@ -26,7 +26,7 @@ func (s *source) addScores(ctx context.Context, where string, args []any, calls 
 	}
 	statement := fmt.Sprintf(`SELECT sc.trace_id, sc.span_id, sc.name, sc.value, coalesce(sc.label, ''), coalesce(sc.evaluator_version, ''),
 		coalesce(sc.kind, ''), coalesce(sc.direction, ''), coalesce(%s, ''), coalesce(sc.sampling_probability, 1), coalesce(sc.error_type, '')
-		FROM scores sc JOIN (SELECT trace_id, span_id FROM spans WHERE %s) c ON c.trace_id = sc.trace_id AND c.span_id = sc.span_id
+		FROM scores sc JOIN (SELECT trace_id, span_id FROM lean_spans WHERE %s) c ON c.trace_id = sc.trace_id AND c.span_id = sc.span_id
 		ORDER BY sc.time, sc.evaluation_id`, bounds, where)
 	rows, err := s.db.QueryContext(ctx, statement, args...)
 	if err != nil {
@@ -85,10 +85,10 @@ func parseRange(text string) (low, high float64) {
 // each on the call that asked for it: the latest before it in the trace whose
 // answer names the tool.
 func (s *source) addToolFailures(ctx context.Context, where string, args []any, calls []Call) error {
-	statement := fmt.Sprintf(`SELECT trace_id, tool_name, start_time FROM spans
+	statement := fmt.Sprintf(`SELECT trace_id, tool_name, start_time FROM lean_spans
 		WHERE operation = 'execute_tool' AND coalesce(is_replay, false) = false AND tool_name IS NOT NULL
 		AND (status = 'error' OR coalesce(error_type, '') <> '')
-		AND trace_id IN (SELECT trace_id FROM spans WHERE %s) ORDER BY start_time, trace_id, span_id`, where)
+		AND trace_id IN (SELECT trace_id FROM lean_spans WHERE %s) ORDER BY start_time, trace_id, span_id`, where)
 	rows, err := s.db.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("read tool results: %w", err)

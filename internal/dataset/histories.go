@@ -1,0 +1,219 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/dataset/store"
+)
+
+// inputMessagesKey is the attribute that a history is restored into.
+const inputMessagesKey = "gen_ai.input.messages"
+
+// awaitedHistory is a span whose history is in the table messages.
+type awaitedHistory struct {
+	span ptrace.Span
+	refs []string
+}
+
+// awaitHistory notes a span whose attribute was lifted into messages.
+func (b *traceBuilder) awaitHistory(r *row, span ptrace.Span) {
+	lifted, _ := r.long("lifted")
+	if lifted&(1<<liftIndex[inputMessagesKey]) == 0 || len(r.record.Schema().FieldIndices("input_refs")) == 0 {
+		return
+	}
+	if refs := r.list("input_refs"); len(refs) > 0 {
+		for i := range refs {
+			refs[i] = strings.Clone(refs[i])
+		}
+		b.histories = append(b.histories, awaitedHistory{span, refs})
+	}
+}
+
+// messageReader finds messages by their hashes.
+type messageReader struct {
+	store store.Store
+	files []File
+	// texts are messages that were read, by hash, and loaded the files that were
+	// read whole. Both are forgotten when they grow beyond maxMessageCache.
+	texts  map[string]string
+	loaded map[string]bool
+	size   int
+}
+
+// maxMessageCache bounds what a reader keeps of messages from one file of spans
+// to the next, in bytes.
+const maxMessageCache = 64 << 20
+
+func newMessageReader(s store.Store, files []File) *messageReader {
+	m := &messageReader{store: s, texts: map[string]string{}, loaded: map[string]bool{}}
+	for _, f := range files {
+		if f.Table == TableMessages {
+			m.files = append(m.files, f)
+		}
+	}
+	return m
+}
+
+// restore fills in the histories of a file's spans.
+func (m *messageReader) restore(ctx context.Context, spans File, histories []awaitedHistory) error {
+	if len(histories) == 0 {
+		return nil
+	}
+	if m.size > maxMessageCache {
+		clear(m.texts)
+		clear(m.loaded)
+		m.size = 0
+	}
+	missing := map[string]struct{}{}
+	found := map[string]string{}
+	for _, h := range histories {
+		for _, hash := range h.refs {
+			if text, ok := m.texts[hash]; ok {
+				found[hash] = text
+			} else {
+				missing[hash] = struct{}{}
+			}
+		}
+	}
+	for _, f := range m.candidates(spans) {
+		if len(missing) == 0 {
+			break
+		}
+		if m.loaded[f.Path] {
+			continue
+		}
+		if err := m.read(ctx, f, missing, found); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	for _, h := range histories {
+		pieces := make([]string, len(h.refs))
+		for i, hash := range h.refs {
+			text, ok := found[hash]
+			if !ok {
+				return fmt.Errorf("%s: span %s: message %s of its history is in no file of the table messages", spans.Path, h.span.SpanID(), hash)
+			}
+			pieces[i] = text
+		}
+		h.span.Attributes().PutStr(inputMessagesKey, joinHistory(pieces))
+	}
+	return nil
+}
+
+// candidates orders the files of messages by where a span file's messages are:
+// in its own partition, of the same push or one shortly before; else wherever
+// housekeeping may have left them.
+func (m *messageReader) candidates(spans File) []File {
+	folder := TableMessages + strings.TrimPrefix(path.Dir(spans.Path), TableSpans)
+	distance := func(f File) time.Duration { return f.MaxTime.Sub(spans.MaxTime).Abs() }
+	var own, others []File
+	for _, f := range m.files {
+		if path.Dir(f.Path) == folder {
+			own = append(own, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	byDistance := func(a, b File) int { return int(min(max(distance(a)-distance(b), -1), 1)) }
+	slices.SortStableFunc(own, byDistance)
+	slices.SortStableFunc(others, byDistance)
+	return append(own, others...)
+}
+
+// read moves what a file holds of the missing messages to found, and keeps all
+// that it reads.
+func (m *messageReader) read(ctx context.Context, f File, missing map[string]struct{}, found map[string]string) error {
+	ids := make([]string, 0, len(missing))
+	for hash := range missing {
+		ids = append(ids, hash)
+	}
+	whole, err := readMessages(ctx, m.store, f.Path, ids, []string{"hash", "content"}, func(hash, content string) {
+		if _, wanted := missing[hash]; wanted {
+			delete(missing, hash)
+			found[hash] = content
+		}
+		if _, kept := m.texts[hash]; !kept {
+			m.texts[hash] = content
+			m.size += len(content) + 2*hashSize
+		}
+	})
+	if whole {
+		m.loaded[f.Path] = true
+	}
+	return err
+}
+
+// readMessages hands over the rows of the row groups that may hold the hashes;
+// all of them without hashes. It tells whether that was the whole file.
+func readMessages(ctx context.Context, s store.Store, name string, hashes, columns []string, take func(hash, content string)) (bool, error) {
+	reader, err := openFile(ctx, s, name)
+	if err != nil {
+		return false, err
+	}
+	defer reader.Close()
+	groups, err := selectGroups(reader, "hash", hashes)
+	if err != nil || len(groups) == 0 {
+		return false, err
+	}
+	leaves := make([]int, len(columns))
+	for i, column := range columns {
+		if leaves[i] = reader.MetaData().Schema.ColumnIndexByName(column); leaves[i] < 0 {
+			return false, fmt.Errorf("column %s is missing", column)
+		}
+	}
+	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 1024}, memory.DefaultAllocator)
+	if err != nil {
+		return false, err
+	}
+	records, err := arrowReader.GetRecordReader(ctx, leaves, groups)
+	if err != nil {
+		return false, err
+	}
+	defer records.Release()
+	for records.Next() {
+		if err := takeMessages(records.RecordBatch(), len(columns) > 1, take); err != nil {
+			return false, err
+		}
+	}
+	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return len(groups) == reader.NumRowGroups(), nil
+}
+
+func takeMessages(record arrow.RecordBatch, withContent bool, take func(hash, content string)) error {
+	hashes, err := columnByName[*array.String](record, "hash")
+	if err != nil {
+		return err
+	}
+	if !withContent {
+		for i := range hashes.Len() {
+			take(strings.Clone(hashes.Value(i)), "")
+		}
+		return nil
+	}
+	contents, err := columnByName[*array.String](record, "content")
+	if err != nil {
+		return err
+	}
+	for i := range hashes.Len() {
+		take(strings.Clone(hashes.Value(i)), strings.Clone(contents.Value(i)))
+	}
+	return nil
+}
