@@ -53,7 +53,11 @@ type messageReader struct {
 	// read whole. Both are forgotten when they grow beyond maxMessageCache.
 	texts  map[string]string
 	loaded map[string]bool
-	size   int
+	// checked are the files that check found sound.
+	checked map[string]bool
+	size    int
+	// check compares a file with the manifest before it is read; nil for none.
+	check func(context.Context, File) error
 }
 
 // maxMessageCache bounds what a reader keeps of messages from one file of spans
@@ -61,7 +65,7 @@ type messageReader struct {
 const maxMessageCache = 64 << 20
 
 func newMessageReader(s store.Store, files []File) *messageReader {
-	m := &messageReader{store: s, texts: map[string]string{}, loaded: map[string]bool{}}
+	m := &messageReader{store: s, texts: map[string]string{}, loaded: map[string]bool{}, checked: map[string]bool{}}
 	for _, f := range files {
 		if f.Table == TableMessages {
 			m.files = append(m.files, f)
@@ -97,6 +101,12 @@ func (m *messageReader) restore(ctx context.Context, spans File, histories []awa
 		}
 		if m.loaded[f.Path] {
 			continue
+		}
+		if m.check != nil && !m.checked[f.Path] {
+			if err := m.check(ctx, f); err != nil {
+				return err
+			}
+			m.checked[f.Path] = true
 		}
 		if err := m.read(ctx, f, missing, found); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)

@@ -80,6 +80,7 @@ func (d *Dataset) Stream(ctx context.Context, selection Selection, batch int) (*
 		Broken: broken, store: d.store, selection: selection, batch: int64(batch),
 		scores: map[string][]File{}, messages: newMessageReader(d.store, files), seen: map[string]struct{}{},
 	}
+	s.messages.check = s.check
 	for _, f := range files {
 		switch {
 		case f.Table == TableScores:

@@ -29,6 +29,7 @@ const (
 	FindingOrphan     = "orphan"
 	FindingUnfinished = "unfinished"
 	FindingManifest   = "manifest"
+	FindingDangling   = "dangling"
 )
 
 // Finding is one fault of a dataset.
@@ -47,7 +48,8 @@ type Verification struct {
 }
 
 // Verify compares every file with the manifest: what is missing, cut short,
-// altered, of another row count, stored twice, or named by no manifest.
+// altered, of another row count, stored twice, or named by no manifest; and
+// every reference to a message with its partition.
 func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 	m, err := loadManifest(ctx, d.store)
 	if err != nil {
@@ -62,7 +64,7 @@ func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 		// It waits for its readers, or is gone.
 		named[r.Path] = true
 	}
-	contents := map[string]string{}
+	contents, sound := map[string]string{}, map[string]bool{}
 	for _, f := range m.files {
 		if err := ctx.Err(); err != nil {
 			return v.Verification, err
@@ -72,10 +74,13 @@ func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 		v.Rows += f.Rows
 		v.Bytes += f.Bytes
 		if v.checkFile(ctx, f) {
-			contents[f.SHA256] = f.Path
+			contents[f.SHA256], sound[f.Path] = f.Path, true
 		}
 	}
 	if err := v.checkStrangers(ctx, named, contents); err != nil {
+		return v.Verification, err
+	}
+	if err := v.checkHistories(ctx, m.files, sound); err != nil {
 		return v.Verification, err
 	}
 	sortFindings(v.Findings)
