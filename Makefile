@@ -87,6 +87,9 @@ bench: build ## speed and size, with ratios to contrib's file exporter
 	cd bench && $(GO) run ./encode
 	cd bench && $(GO) run ./collector -bin ../$(BIN)/otelcol-spanloop
 
+roundtrip: ## 100,000 generated spans, histories included: OTLP -> Parquet -> OTLP equal
+	@SPANLOOP_ROUNDTRIP=$(or $(SPANS),100000) $(GO) test -run RoundTripOfManyPushes -v -count 1 -timeout 20m ./internal/dataset | grep -vE '^(=== |PASS$$)'
+
 simulations: ## error rates and power of the statistics, on simulated sessions (docs/statistics.md)
 	@$(GO) test -count 1 -v -run 'FalsePositives|Coverage|Peeking|MixShift|NothingChanged|PlantedDifferences|MixAlone' ./internal/stats ./internal/compare \
 	  | sed -nE 's/^ +property_test.go:[0-9]+: //p; /^(FAIL|---  *FAIL)/p'

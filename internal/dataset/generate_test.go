@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -112,9 +114,46 @@ func (g *generator) genai(a pcommon.Map) {
 			}
 		}
 	}
-	if g.IntN(2) == 0 {
+	switch g.IntN(4) {
+	case 0, 1:
+		a.PutStr("gen_ai.input.messages", g.history())
+	case 2:
 		a.PutStr("gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"hé <b>"}]}]`)
 	}
+}
+
+// history is a conversation up to one of its turns, in one of the forms in which
+// applications print it; now and then it is no JSON, or huge.
+func (g *generator) history() string {
+	conversation := g.IntN(6)
+	random := rand.New(rand.NewPCG(uint64(conversation), 3))
+	var messages []string
+	for i := range 1 + g.IntN(9) {
+		content := strings.Repeat(fmt.Sprintf("%d.%d wörd \\\" {[,", conversation, i), 1+random.IntN(20))
+		messages = append(messages, fmt.Sprintf(`{"role":%q,"parts":[{"type":"text","content":"%s"}]}`, []string{"user", "assistant"}[i%2], content))
+	}
+	if g.IntN(4) == 0 {
+		messages = append(messages, messages[0], messages[0])
+	}
+	switch g.IntN(10) {
+	case 0:
+		return "[" + strings.Join(messages, ", ") + "]"
+	case 1:
+		return "[\n  " + strings.Join(messages, ",\n  ") + "\n]"
+	case 2:
+		return "[" + strings.Join(messages, ",") + ",]"
+	case 3:
+		return "[" + strings.Join(messages, ",") + g.text()
+	case 4:
+		return "[[" + strings.Join(messages, ",") + "]]"
+	case 5:
+		return "[" + strings.Join(messages, ",") + ",{\"raw\":\"" + strings.Repeat(g.text(), 20) + "\"}]"
+	case 6:
+		if g.IntN(40) == 0 {
+			return "[" + strings.Join(slices.Repeat(messages, 500), ",") + "]"
+		}
+	}
+	return "[" + strings.Join(messages, ",") + "]"
 }
 
 // scores appends scores as the evaluation processor does, some of them changed

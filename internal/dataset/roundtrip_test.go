@@ -4,8 +4,13 @@
 package dataset
 
 import (
+	"fmt"
+	"os"
+	"strconv"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -38,6 +43,72 @@ func TestRoundTripOfGeneratedSpans(t *testing.T) {
 		assert.Empty(t, v.Findings)
 		assert.EqualValues(t, result.Files, v.Files)
 	}
+}
+
+// The same for many spans in many pushes, whose histories refer to messages of
+// earlier pushes: make roundtrip runs it with 100,000 and prints what it
+// compared.
+func TestRoundTripOfManyPushes(t *testing.T) {
+	spans := 1500
+	if text := os.Getenv("SPANLOOP_ROUNDTRIP"); text != "" {
+		var err error
+		spans, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	push := min(5000, spans/3)
+	compared, referring, messages := 0, 0, 0
+	for seed := uint64(100); compared < spans; seed++ {
+		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
+		g := newGenerator(seed)
+		want := ptrace.NewTraces()
+		for range min(5, (spans-compared+push-1)/push) {
+			td := g.traces(min(push, spans-compared-want.SpanCount()))
+			sent := ptrace.NewTraces()
+			td.CopyTo(sent)
+			sent.ResourceSpans().MoveAndAppendTo(want.ResourceSpans())
+			result, err := w.WriteTraces(t.Context(), td)
+			require.NoError(t, err)
+			messages += result.Messages
+		}
+		d, err := Open(dir)
+		require.NoError(t, err)
+		got, err := d.ReadTraces(t.Context(), Filter{})
+		require.NoError(t, err)
+		requireEqualTraces(t, want, got)
+		v, err := d.Verify(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, v.Findings)
+		compared += want.SpanCount()
+		referring += countReferring(t, d)
+		require.NoError(t, os.RemoveAll(dir))
+	}
+	assert.Positive(t, referring)
+	fmt.Printf("roundtrip: %d generated spans OTLP -> Parquet -> OTLP equal, %d of them with histories in %d messages\n", compared, referring, messages)
+}
+
+// countReferring counts spans whose history is in the table messages.
+func countReferring(t *testing.T, d *Dataset) int {
+	t.Helper()
+	files, err := d.Files(t.Context(), TableSpans)
+	require.NoError(t, err)
+	n := 0
+	for _, f := range files {
+		err := readFile(t.Context(), d.store, f.Path, nil, func(record arrow.RecordBatch) error {
+			lists, err := columnByName[*array.List](record, "input_refs")
+			require.NoError(t, err)
+			inline, err := columnByName[*array.String](record, "input_messages")
+			require.NoError(t, err)
+			for i := range lists.Len() {
+				if from, to := lists.ValueOffsets(i); to > from {
+					n++
+					require.True(t, inline.IsNull(i))
+				}
+			}
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	return n
 }
 
 // A batch that is sent again makes the same files.
