@@ -32,6 +32,9 @@ type Generator struct {
 	versions []version
 	next     uint64
 	plain    bool
+	// talks are the conversations that go on at the same time; empty when each
+	// call is one of its own.
+	talks []talk
 }
 
 // version is what a prompt version fixes.
@@ -194,7 +197,16 @@ func (g *Generator) span(span ptrace.Span) {
 	span.SetStartTimestamp(pcommon.Timestamp(start))
 	span.SetEndTimestamp(pcommon.Timestamp(start + duration))
 	user, answer := g.text(g.logNormal(700, 200, 4000)), g.text(g.logNormal(900, 200, 4000))
-	g.attributes(span.Attributes(), v, user, answer)
+	var t *talk
+	if len(g.talks) > 0 {
+		t = &g.talks[g.random.IntN(len(g.talks))]
+	} else {
+		t = new(talk)
+	}
+	if t.turns == 0 {
+		t.begin(g)
+	}
+	g.attributes(span.Attributes(), v, t, user, answer)
 }
 
 // scores appends scores as the evaluation processor does: all at one time.
@@ -207,14 +219,14 @@ func (g *Generator) scores(spans ptrace.SpanSlice) {
 	}
 }
 
-func (g *Generator) attributes(a pcommon.Map, v *version, user, answer string) {
+func (g *Generator) attributes(a pcommon.Map, v *version, t *talk, user, answer string) {
 	a.EnsureCapacity(36)
 	a.PutStr("gen_ai.operation.name", "chat")
 	a.PutStr("gen_ai.provider.name", "openai")
 	a.PutStr("gen_ai.request.model", "gpt-4o-mini")
 	a.PutStr("gen_ai.response.model", "gpt-4o-mini-2024-07-18")
 	a.PutStr("gen_ai.response.id", fmt.Sprintf("chatcmpl-%016x%08x", g.random.Uint64(), g.random.Uint32()))
-	a.PutStr("gen_ai.conversation.id", fmt.Sprintf("conv-%08x", g.random.Uint32()))
+	a.PutStr("gen_ai.conversation.id", t.id)
 	a.PutDouble("gen_ai.request.temperature", 0.2)
 	a.PutInt("gen_ai.request.max_tokens", 1024)
 	a.PutInt("gen_ai.usage.input_tokens", int64(2200+len(user)/4))
@@ -226,7 +238,8 @@ func (g *Generator) attributes(a pcommon.Map, v *version, user, answer string) {
 	a.PutEmptySlice("gen_ai.response.finish_reasons").AppendEmpty().SetStr(finish)
 	a.PutStr("gen_ai.system_instructions", fmt.Sprintf(`[{"type":"text","content":%q}]`, v.system))
 	a.PutStr("gen_ai.tool.definitions", v.tools)
-	a.PutStr("gen_ai.input.messages", fmt.Sprintf(`[{"role":"user","parts":[{"type":"text","content":%q}]}]`, user))
+	input := t.history + fmt.Sprintf(`{"role":"user","parts":[{"type":"text","content":%q}]}`, user)
+	a.PutStr("gen_ai.input.messages", "["+input+"]")
 	call := ""
 	if finish == "tool_calls" {
 		call = fmt.Sprintf(`,{"type":"tool_call","id":"call_%012x","name":%q,"arguments":{"x_0":%q}}`,
@@ -234,6 +247,8 @@ func (g *Generator) attributes(a pcommon.Map, v *version, user, answer string) {
 	}
 	a.PutStr("gen_ai.output.messages", fmt.Sprintf(
 		`[{"role":"assistant","parts":[{"type":"text","content":%q}%s],"finish_reason":%q}]`, answer, call, finish))
+	t.turns--
+	t.history = input + fmt.Sprintf(`,{"role":"assistant","parts":[{"type":"text","content":%q}%s]},`, answer, call)
 	a.PutStr("server.address", "api.openai.com")
 	a.PutInt("server.port", 443)
 	a.PutStr("tenant", fmt.Sprintf("tenant-%03d", g.random.IntN(200)))

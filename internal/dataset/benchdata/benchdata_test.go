@@ -6,6 +6,7 @@ package benchdata
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -53,4 +54,23 @@ func TestMessagesAreJSON(t *testing.T) {
 		require.True(t, ok, key)
 		assert.True(t, json.Valid([]byte(value.Str())), key)
 	}
+}
+
+// The calls of a conversation repeat what was said before.
+func TestConversations(t *testing.T) {
+	last := map[string]string{}
+	repeated := 0
+	for _, rs := range NewConversations(6, 2).Traces(3000).ResourceSpans().All() {
+		for _, span := range rs.ScopeSpans().At(0).Spans().All() {
+			id, _ := span.Attributes().Get("gen_ai.conversation.id")
+			input, _ := span.Attributes().Get("gen_ai.input.messages")
+			require.True(t, json.Valid([]byte(input.Str())))
+			if before, ok := last[id.Str()]; ok {
+				require.True(t, strings.HasPrefix(input.Str(), strings.TrimSuffix(before, "]")+","))
+				repeated++
+			}
+			last[id.Str()] = input.Str()
+		}
+	}
+	assert.InDelta(t, 2000, repeated, 300, "calls that are not the first of their conversation")
 }
