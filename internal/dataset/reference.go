@@ -51,6 +51,11 @@ func (k *known) remember(list []content) {
 // collect notes the prompt and tools of a row that are not stored yet.
 func (p *push) collect(r *spanRow) {
 	id := &r.identity
+	now := reference{r.promptName, r.promptValue, id.PromptHash, id.ToolsetHash, len(id.ToolVersions)}
+	if p.collected == now {
+		return
+	}
+	p.collected = now
 	if id.PromptHash != "" && r.promptName != "" {
 		p.note(content{TablePrompts, r.promptName, r.promptValue, id.PromptHash, ""}, func() string {
 			if r.call.Prompt.Template != "" {
@@ -66,6 +71,12 @@ func (p *push) collect(r *spanRow) {
 		return
 	}
 	p.collectTools(r)
+}
+
+// reference is what a row refers to. Rows of a partition mostly refer to the same.
+type reference struct {
+	name, version, prompt, toolset string
+	tools                          int
 }
 
 // isFresh notes a toolset itself, so that its tools are looked at once only.

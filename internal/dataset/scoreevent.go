@@ -100,6 +100,9 @@ func setScoreNumber(s *evaluator.Score, bit uint16, v float64) bool {
 // holdScores makes the rows of the span's scores. Events that a row holds
 // exactly are left to it, as long as all were made at one time.
 func (r *spanRow) holdScores(rows *arena[scoreRow]) {
+	if n := r.span.Events().Len() + len(r.call.Scores); n > 0 {
+		r.scores = make([]*scoreRow, 0, min(n, 16))
+	}
 	for i, event := range r.span.Events().All() {
 		if event.Name() != evaluator.EventName {
 			continue
@@ -144,7 +147,7 @@ func (r *spanRow) addScore(row *scoreRow, at int64) {
 // the scores that rows hold.
 func (r *spanRow) flatHeld() bool {
 	want, got, at := 0, 0, 0
-	var held []*scoreRow
+	held := make([]*scoreRow, 0, 16)
 	for _, row := range r.scores {
 		if row.event == notInSpan {
 			continue

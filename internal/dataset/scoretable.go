@@ -100,7 +100,7 @@ func (t *scoreTable) write(r *scoreRow) error {
 	t.c.Date.Int(r.part.day)
 	t.c.TraceID.Text(r.traceID)
 	t.c.SpanID.Text(r.spanID)
-	if s.EvaluationID == evaluationIDOf(r) {
+	if hasDerivedID(r) {
 		t.c.EvaluationID.Null()
 	} else {
 		t.c.EvaluationID.Text(clean(s.EvaluationID))
@@ -134,13 +134,13 @@ func (t *scoreTable) write(r *scoreRow) error {
 	return nil
 }
 
-// evaluationIDOf is the id that an evaluation of Spanloop's own has; such ids are
-// not stored, since views and readers can make them from the row.
-func evaluationIDOf(r *scoreRow) string {
+// hasDerivedID tells whether a score has the id that an evaluation of Spanloop's
+// own has; such ids are not stored, since views and readers can make them from
+// the row.
+func hasDerivedID(r *scoreRow) bool {
+	s := &r.score
 	traceID, err := traceIDOf(r.traceID)
 	spanID, spanErr := spanIDOf(r.spanID)
-	if err != nil || spanErr != nil || !utf8.ValidString(r.score.Name) || !utf8.ValidString(r.score.EvaluatorVersion) {
-		return ""
-	}
-	return evaluator.EvaluationID(traceID, spanID, r.score.Name, r.score.EvaluatorVersion)
+	return err == nil && spanErr == nil && utf8.ValidString(s.Name) && utf8.ValidString(s.EvaluatorVersion) &&
+		s.EvaluationID == evaluator.EvaluationID(traceID, spanID, s.Name, s.EvaluatorVersion)
 }

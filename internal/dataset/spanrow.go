@@ -52,7 +52,11 @@ type origin struct {
 func (r *spanRow) read(span ptrace.Span, o *origin, call *genai.Call) {
 	r.span, r.origin, r.call = span, o, call
 	traceID, spanID := span.TraceID(), span.SpanID()
-	r.traceID, r.spanID = hex.EncodeToString(traceID[:]), hex.EncodeToString(spanID[:])
+	var digits [2 * (len(traceID) + len(spanID))]byte
+	hex.Encode(digits[:], traceID[:])
+	hex.Encode(digits[2*len(traceID):], spanID[:])
+	ids := string(digits[:])
+	r.traceID, r.spanID = ids[:2*len(traceID)], ids[2*len(traceID):]
 	r.part = partition{name: Other, version: NoVersion, day: dayOf(int64(span.StartTimestamp()))}
 	if call == nil {
 		r.call = &genai.Call{}
@@ -185,9 +189,9 @@ func (r *spanRow) listOf(column string) []string {
 }
 
 // faithful tells whether the columns hold the span exactly.
-func (r *spanRow) faithful() bool {
+func (r *spanRow) faithful(known *validTexts) bool {
 	s := r.span
-	if !r.origin.faithful || !faithful(s.Attributes()) || !utf8.ValidString(s.Name()) ||
+	if !r.origin.faithful || !faithful(s.Attributes(), known) || !utf8.ValidString(s.Name()) ||
 		!utf8.ValidString(s.Status().Message()) || !utf8.ValidString(s.TraceState().AsRaw()) {
 		return false
 	}
@@ -196,17 +200,17 @@ func (r *spanRow) faithful() bool {
 		if r.isHeld(i, &next) {
 			continue
 		}
-		if !utf8.ValidString(event.Name()) || !faithful(event.Attributes()) {
+		if !utf8.ValidString(event.Name()) || !faithful(event.Attributes(), known) {
 			return false
 		}
 	}
 	for _, link := range s.Links().All() {
-		if !utf8.ValidString(link.TraceState().AsRaw()) || !faithful(link.Attributes()) {
+		if !utf8.ValidString(link.TraceState().AsRaw()) || !faithful(link.Attributes(), known) {
 			return false
 		}
 	}
-	_, known := kindNames[s.Kind()]
-	return known && int64(s.StartTimestamp()) >= 0 && int64(s.EndTimestamp()) >= 0 &&
+	_, named := kindNames[s.Kind()]
+	return named && int64(s.StartTimestamp()) >= 0 && int64(s.EndTimestamp()) >= 0 &&
 		s.Status().Code() >= ptrace.StatusCodeUnset && s.Status().Code() <= ptrace.StatusCodeError
 }
 
@@ -229,7 +233,7 @@ func newOrigin(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) *origin {
 	if o.environment == "" {
 		o.environment = attribute(attributes, "deployment.environment")
 	}
-	o.faithful = faithful(attributes) && faithful(ss.Scope().Attributes()) && utf8.ValidString(rs.SchemaUrl()) &&
+	o.faithful = faithful(attributes, nil) && faithful(ss.Scope().Attributes(), nil) && utf8.ValidString(rs.SchemaUrl()) &&
 		utf8.ValidString(ss.SchemaUrl()) && utf8.ValidString(ss.Scope().Name()) && utf8.ValidString(ss.Scope().Version())
 	o.resource = resourceText(rs)
 	o.scope = scopeText(ss)

@@ -26,6 +26,8 @@ type spanTable struct {
 	// scratch is what JSON is built in; the columns' texts are strings of their
 	// own.
 	scratch []byte
+	// valid are of the push that is written now.
+	valid validTexts
 	// dirty is set while a row is written that holds invalid UTF-8, which
 	// Parquet strings must not.
 	dirty bool
@@ -53,7 +55,7 @@ func (t *spanTable) optional(c *parquetfile.Column, s string) { c.Optional(t.cle
 
 // write adds one span.
 func (t *spanTable) write(r *spanRow) error {
-	faithful := r.faithful()
+	faithful := r.faithful(&t.valid)
 	t.dirty = !faithful
 	t.writePlace(r)
 	t.writeCall(r)

@@ -163,6 +163,7 @@ func (w *Writer) giveBack(t *tables) {
 	t.messages.release()
 	t.spanRows.reset()
 	t.scoreRows.reset()
+	t.spans.valid = validTexts{}
 	select {
 	case w.spare <- t:
 	default:
@@ -204,6 +205,8 @@ type push struct {
 	// stored are the messages that this push stores, to be remembered.
 	stored []map[fingerprint]string
 	met    map[string]struct{}
+	// collected is what the row before referred to.
+	collected reference
 	// names are the files to make durable.
 	names  []string
 	result Result
@@ -222,7 +225,7 @@ func newPush(w *Writer) (*push, error) {
 
 // sort files the batch's spans by partition.
 func (p *push) sort(td ptrace.Traces) {
-	seen := map[spanKey]ptrace.Span{}
+	seen := make(map[spanKey]ptrace.Span, td.SpanCount())
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			o := newOrigin(rs, ss)
