@@ -34,30 +34,43 @@ func (s Score) AppendTo(span ptrace.Span, at pcommon.Timestamp) {
 	event.SetName(EventName)
 	event.SetTimestamp(at)
 	a := event.Attributes()
-	a.EnsureCapacity(13)
-	a.PutStr(AttrName, s.Name)
-	putText := func(key, value string) {
-		if value != "" {
-			a.PutStr(key, value)
+	texts := [...]struct{ key, value string }{
+		{AttrScoreLabel, s.Label},
+		{AttrExplanation, s.Explanation},
+		{AttrErrorType, s.ErrorType},
+		{AttrEvaluatorVersion, s.EvaluatorVersion},
+		{AttrEvaluatorKind, s.Kind},
+		{AttrEvaluatorRange, s.Range},
+		{AttrEvaluatorDirection, s.Direction},
+		{AttrSamplingRule, s.SamplingRule},
+	}
+	// Name, value, probability and id, and what else there is: most scores have
+	// neither explanation nor error, and what waits for an exporter should not
+	// hold room for them.
+	room := 4
+	for i := range texts {
+		if texts[i].value != "" {
+			room++
 		}
 	}
+	a.EnsureCapacity(room)
+	a.PutStr(AttrName, s.Name)
 	if s.Value.Set {
 		a.PutDouble(AttrScoreValue, s.Value.Value)
 		span.Attributes().PutDouble(AttrFlatPrefix+s.Name+".score", s.Value.Value)
 	}
-	putText(AttrScoreLabel, s.Label)
 	if s.Label != "" {
 		span.Attributes().PutStr(AttrFlatPrefix+s.Name+".label", s.Label)
 	}
-	putText(AttrExplanation, s.Explanation)
-	putText(AttrErrorType, s.ErrorType)
-	putText(AttrEvaluatorVersion, s.EvaluatorVersion)
-	putText(AttrEvaluatorKind, s.Kind)
-	putText(AttrEvaluatorRange, s.Range)
-	putText(AttrEvaluatorDirection, s.Direction)
-	putText(AttrSamplingRule, s.SamplingRule)
+	for i := range texts {
+		if texts[i].value != "" {
+			a.PutStr(texts[i].key, texts[i].value)
+		}
+	}
 	a.PutDouble(AttrProbability, s.Probability)
-	putText(AttrEvaluationID, s.EvaluationID)
+	if s.EvaluationID != "" {
+		a.PutStr(AttrEvaluationID, s.EvaluationID)
+	}
 }
 
 // ReadEvent reads a score of Spanloop's own from a span event.

@@ -3,10 +3,8 @@
 
 package evaluator
 
-import "unicode/utf8"
-
 var _ = register(measure("length_chars", "characters (Unicode code points) of the answer's text", Neutral,
 	func(in *Input) (float64, bool) {
 		text := in.output()
-		return float64(utf8.RuneCountInString(text)), in.isInference() && text != ""
+		return float64(runeCount(text)), in.isInference() && text != ""
 	}))

@@ -3,18 +3,8 @@
 
 package evaluator
 
-import "strings"
-
 var _ = register(measure("length_words", "words of the answer's text: what stands between white space", Neutral,
 	func(in *Input) (float64, bool) {
 		text := in.output()
 		return float64(wordCount(text)), in.isInference() && text != ""
 	}))
-
-func wordCount(text string) int {
-	n := 0
-	for range strings.FieldsSeq(text) {
-		n++
-	}
-	return n
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -91,11 +92,46 @@ func refusal(in *Input) (Result, bool, error) {
 
 // declines tells whether a text begins like a refusal.
 func declines(text string) bool {
-	head := strings.ToLower(text[:min(len(text), refusalHead)])
+	head := text[:min(len(text), refusalHead)]
+	if mayDecline, known := hintIn(head); known && !mayDecline {
+		return false
+	}
+	head = strings.ToLower(head)
 	for _, hint := range refusalHints {
 		if strings.Contains(head, hint) {
 			return refusals.MatchString(head)
 		}
 	}
 	return false
+}
+
+// hintByLetter are the hints of ASCII by their first byte.
+var hintByLetter = hintsByLetter()
+
+func hintsByLetter() (by [utf8.RuneSelf]string) {
+	for _, hint := range refusalHints {
+		if hint[0] < utf8.RuneSelf {
+			by[hint[0]] = hint
+		}
+	}
+	return by
+}
+
+// hintIn looks for the hints in one pass over text of ASCII in any case; known
+// is false for other text.
+func hintIn(text string) (found, known bool) {
+	for i := range len(text) {
+		c := text[i] | ' '
+		if c >= utf8.RuneSelf {
+			return false, false
+		}
+		hint := hintByLetter[c]
+		if hint == "" || len(text)-i < len(hint) || text[i+1]|' ' != hint[1] {
+			continue
+		}
+		if strings.EqualFold(text[i:i+len(hint)], hint) {
+			return true, true
+		}
+	}
+	return false, true
 }

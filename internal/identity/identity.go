@@ -180,6 +180,37 @@ func FromAttributes(attrs pcommon.Map) Identity {
 	return i
 }
 
+// PromptOf is the prompt's name and version as FromAttributes reads them,
+// without the rest.
+func PromptOf(attrs pcommon.Map) (name, version string) {
+	var resolvedName, resolvedVersion, resolution pcommon.Value
+	hasName, hasVersion, hasResolution := false, false, false
+	for key, value := range attrs.All() {
+		switch key {
+		case AttrPromptName:
+			name = value.AsString()
+		case AttrPromptVersion:
+			version = value.AsString()
+		case AttrResolvedName:
+			resolvedName, hasName = value, true
+		case AttrResolvedVersion:
+			resolvedVersion, hasVersion = value, true
+		case AttrPromptResolution:
+			resolution, hasResolution = value, true
+		}
+	}
+	if hasName {
+		name = text(resolvedName)
+	}
+	if hasVersion {
+		version = text(resolvedVersion)
+	}
+	if (!hasResolution || text(resolution) == "") && genai.IsLabel(version) {
+		version = ""
+	}
+	return name, version
+}
+
 func (i *Identity) read(key string, value pcommon.Value) {
 	switch key {
 	case AttrPromptName:

@@ -5,10 +5,12 @@ package identity
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/spanloop/spanloop/internal/genai"
@@ -126,4 +128,30 @@ func TestFromForeignAttributes(t *testing.T) {
 	label := pcommon.NewMap()
 	label.PutStr(AttrPromptVersion, "production")
 	assert.Equal(t, Identity{PromptLabel: "production"}, FromAttributes(label), "a label is no version")
+}
+
+// PromptOf reads the name and the version that FromAttributes reads.
+func TestPromptOf(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	keys := []string{AttrPromptName, AttrPromptVersion, AttrResolvedName, AttrResolvedVersion, AttrPromptResolution, AttrPromptHash, "other"}
+	texts := []string{"", "support", "production", "3.1", "Latest", RungExplicit}
+	for range 5000 {
+		attrs := pcommon.NewMap()
+		for range random.IntN(7) {
+			value := attrs.PutEmpty(keys[random.IntN(len(keys))])
+			switch random.IntN(6) {
+			case 0:
+				value.SetInt(7)
+			case 1:
+				value.SetEmptySlice().AppendEmpty().SetStr("x")
+			case 2:
+			default:
+				value.SetStr(texts[random.IntN(len(texts))])
+			}
+		}
+		want := FromAttributes(attrs)
+		name, version := PromptOf(attrs)
+		require.Equal(t, want.PromptName, name, "%v", attrs.AsRaw())
+		require.Equal(t, want.PromptVersion, version, "%v", attrs.AsRaw())
+	}
 }

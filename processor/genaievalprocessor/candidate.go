@@ -27,6 +27,8 @@ type candidate struct {
 	// input is made when the first rule evaluates.
 	input  *evaluator.Input
 	scores []evaluator.Score
+	// decisions are those of all rules, as they are stored.
+	decisions []string
 }
 
 // isCandidate tells which spans are scored: model calls that generate, counted
@@ -40,35 +42,35 @@ func isCandidate(call *genai.Call, span ptrace.Span) bool {
 	return !isJudge && !identity.IsReplay(span.Attributes())
 }
 
-func newCandidate(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, span ptrace.Span, call *genai.Call) *candidate {
-	c := &candidate{resource: rs, scope: ss, span: span, call: call}
-	id := identity.FromAttributes(span.Attributes())
-	c.prompt, c.version = id.PromptName, id.PromptVersion
+// init takes over a span that is a candidate; the room of the one before serves
+// it.
+func (c *candidate) init(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, span ptrace.Span, call *genai.Call) {
+	*c = candidate{resource: rs, scope: ss, span: span, call: call, at: c.at, scores: c.scores[:0], decisions: c.decisions[:0]}
+	c.prompt, c.version = identity.PromptOf(span.Attributes())
 	if c.prompt == "" {
 		c.prompt, c.version = call.Prompt.Name, call.Prompt.Version
 	}
-	return c
 }
 
 // add keeps one score for each evaluation id: two rules may attach the same
 // evaluator.
-func (c *candidate) add(s evaluator.Score) {
+func (c *candidate) add(s *evaluator.Score) {
 	for i := range c.scores {
 		if c.scores[i].EvaluationID == s.EvaluationID {
 			return
 		}
 	}
-	c.scores = append(c.scores, s)
+	c.scores = append(c.scores, *s)
 }
 
 // write adds scores and decisions to the span. again is true when an earlier
 // processor has decided about the span under other rules.
-func (c *candidate) write(decisions []string, again bool) {
+func (c *candidate) write(again bool) {
 	attributes := c.span.Attributes()
 	attributes.EnsureCapacity(attributes.Len() + 2*len(c.scores) + 1)
 	c.span.Events().EnsureCapacity(c.span.Events().Len() + len(c.scores))
-	for _, s := range c.scores {
-		if !again || !hasScore(c.span, s.EvaluationID) {
+	for i := range c.scores {
+		if s := &c.scores[i]; !again || !hasScore(c.span, s.EvaluationID) {
 			s.AppendTo(c.span, c.at)
 		}
 	}
@@ -78,8 +80,8 @@ func (c *candidate) write(decisions []string, again bool) {
 	} else {
 		list = attributes.PutEmptySlice(evaluator.AttrDecisions)
 	}
-	list.EnsureCapacity(list.Len() + len(decisions))
-	for _, d := range decisions {
+	list.EnsureCapacity(list.Len() + len(c.decisions))
+	for _, d := range c.decisions {
 		list.AppendEmpty().SetStr(d)
 	}
 }

@@ -47,19 +47,24 @@ func newEvalProcessor(config *Config, settings component.TelemetrySettings) (*ev
 
 // processTraces scores the candidates of a batch.
 func (p *evalProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	at := pcommon.NewTimestampFromTime(p.now())
 	// One span's scores at a time: the next span's take their room.
-	room := make([]evaluator.Score, 0, 16)
+	c := candidate{at: pcommon.NewTimestampFromTime(p.now()), scores: make([]evaluator.Score, 0, 16)}
+	counts := make([]decisionCounts, len(p.rules))
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				call, ok := genai.Read(span, ss.Scope(), rs.Resource())
 				if ok && isCandidate(call, span) {
-					c := newCandidate(rs, ss, span, call)
-					c.at, c.scores = at, room
-					p.score(ctx, c)
-					room = c.scores[:0]
+					c.init(rs, ss, span, call)
+					p.score(ctx, &c, counts)
 				}
+			}
+		}
+	}
+	for i, r := range p.rules {
+		for d, n := range counts[i] {
+			if n > 0 {
+				p.decisions.Add(ctx, n, r.counted[d])
 			}
 		}
 	}
@@ -68,18 +73,17 @@ func (p *evalProcessor) processTraces(ctx context.Context, td ptrace.Traces) (pt
 
 // score asks every rule that has not decided yet. All evaluators see the span as
 // it arrived: scores are added when every rule has decided.
-func (p *evalProcessor) score(ctx context.Context, c *candidate) {
+func (p *evalProcessor) score(ctx context.Context, c *candidate, counts []decisionCounts) {
 	decided := decidedRules(c.span.Attributes())
-	list := make([]string, 0, len(p.rules))
-	for _, r := range p.rules {
+	for i, r := range p.rules {
 		if decided[r.name] {
 			continue
 		}
 		d := r.decide(ctx, c)
-		p.decisions.Add(ctx, 1, r.counted[d])
-		list = append(list, r.name+"="+string(d))
+		counts[i][d]++
+		c.decisions = append(c.decisions, r.stored[d])
 	}
-	if len(list) > 0 {
-		c.write(list, len(decided) > 0)
+	if len(c.decisions) > 0 {
+		c.write(len(decided) > 0)
 	}
 }

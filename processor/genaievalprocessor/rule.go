@@ -14,17 +14,22 @@ import (
 	"github.com/spanloop/spanloop/internal/evaluator"
 )
 
-// decision is what became of a candidate under one rule, as counted and stored.
-type decision string
+// decision is what became of a candidate under one rule.
+type decision uint8
 
 const (
-	decisionScored     decision = "scored"
-	decisionFiltered   decision = "filtered"
-	decisionSampledOut decision = "sampled_out"
-	decisionFailed     decision = "failed"
+	decisionScored decision = iota
+	decisionFiltered
+	decisionSampledOut
+	decisionFailed
+	decisionCount
 )
 
-var allDecisions = [...]decision{decisionScored, decisionFiltered, decisionSampledOut, decisionFailed}
+// decisionNames are the decisions as counted and stored.
+var decisionNames = [decisionCount]string{"scored", "filtered", "sampled_out", "failed"}
+
+// decisionCounts are the decisions of one rule about a batch.
+type decisionCounts [decisionCount]int64
 
 // rule is a compiled rule.
 type rule struct {
@@ -32,8 +37,10 @@ type rule struct {
 	match      *matcher
 	sampler    *sampler
 	evaluators []*evaluator.Evaluator
-	// counted are the metric's attributes by decision, made once.
-	counted map[decision]metric.MeasurementOption
+	// counted are the metric's attributes by decision, made once; stored is what
+	// a span says: "rule=decision".
+	counted [decisionCount]metric.MeasurementOption
+	stored  [decisionCount]string
 }
 
 func newRule(c *RuleConfig, settings component.TelemetrySettings) (*rule, error) {
@@ -46,10 +53,10 @@ func newRule(c *RuleConfig, settings component.TelemetrySettings) (*rule, error)
 		return nil, err
 	}
 	r := &rule{name: c.Name, match: match, sampler: newSampler(c.Sample), evaluators: evaluators}
-	r.counted = make(map[decision]metric.MeasurementOption, len(allDecisions))
-	for _, d := range allDecisions {
+	for d, name := range decisionNames {
 		r.counted[d] = metric.WithAttributeSet(attribute.NewSet(
-			attribute.String("rule", c.Name), attribute.String("decision", string(d))))
+			attribute.String("rule", c.Name), attribute.String("decision", name)))
+		r.stored[d] = c.Name + "=" + name
 	}
 	return r, nil
 }
@@ -96,7 +103,7 @@ func (r *rule) evaluate(c *candidate, probability float64) decision {
 		}
 		s.SamplingRule, s.Probability = r.name, probability
 		s.EvaluationID = evaluator.EvaluationID(c.span.TraceID(), c.span.SpanID(), s.Name, s.EvaluatorVersion)
-		c.add(s)
+		c.add(&s)
 	}
 	switch {
 	case scored:
