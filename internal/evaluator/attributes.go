@@ -17,14 +17,22 @@ import (
 // EvaluationID is the key of a score: the same evaluator version on the same
 // span always makes the same one.
 func EvaluationID(traceID pcommon.TraceID, spanID pcommon.SpanID, name, version string) string {
+	id := EvaluationIDBytes(traceID, spanID, name, version)
+	return string(id[:])
+}
+
+// EvaluationIDLength is the length of an evaluation id in bytes.
+const EvaluationIDLength = 32
+
+// EvaluationIDBytes is EvaluationID without memory of its own.
+func EvaluationIDBytes(traceID pcommon.TraceID, spanID pcommon.SpanID, name, version string) (id [EvaluationIDLength]byte) {
 	// Names and versions of usual length fit on the stack.
 	var room [192]byte
 	key := append(append(room[:0], traceID[:]...), spanID[:]...)
 	key = append(append(append(key, name...), 0), version...)
 	sum := sha256.Sum256(key)
-	var id [32]byte
-	hex.Encode(id[:], sum[:16])
-	return string(id[:])
+	hex.Encode(id[:], sum[:EvaluationIDLength/2])
+	return id
 }
 
 // AppendTo adds the score to a span: the gen_ai.evaluation.result event, and
@@ -57,10 +65,10 @@ func (s Score) AppendTo(span ptrace.Span, at pcommon.Timestamp) {
 	a.PutStr(AttrName, s.Name)
 	if s.Value.Set {
 		a.PutDouble(AttrScoreValue, s.Value.Value)
-		span.Attributes().PutDouble(AttrFlatPrefix+s.Name+".score", s.Value.Value)
+		span.Attributes().PutDouble(flatKeysOf(s.Name).score, s.Value.Value)
 	}
 	if s.Label != "" {
-		span.Attributes().PutStr(AttrFlatPrefix+s.Name+".label", s.Label)
+		span.Attributes().PutStr(flatKeysOf(s.Name).label, s.Label)
 	}
 	for i := range texts {
 		if texts[i].value != "" {

@@ -135,6 +135,7 @@ func New(name string, params map[string]any) (*Evaluator, error) {
 	if e.version, err = version(name, d.revision, effective); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	rememberKeys(e.name)
 	return e, nil
 }
 

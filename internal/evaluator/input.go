@@ -31,11 +31,17 @@ type Input struct {
 
 // NewInput returns the input for a span that was read into a call.
 func NewInput(span ptrace.Span, call *genai.Call) *Input {
-	in := &Input{Call: call}
+	in := new(Input)
+	in.Reset(span, call)
+	return in
+}
+
+// Reset makes the input one for another span.
+func (in *Input) Reset(span ptrace.Span, call *genai.Call) {
+	*in = Input{Call: call}
 	if end, start := span.EndTimestamp(), span.StartTimestamp(); start > 0 && end > start {
 		in.DurationNS = int64(end - start)
 	}
-	return in
 }
 
 // toolCalls are the tool calls of the answer.

@@ -130,14 +130,30 @@ func Read(span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon
 	if !IsGenAI(span, scope) {
 		return nil, false
 	}
+	call := new(Call)
+	call.read(span, scope, resource)
+	return call, true
+}
+
+// ReadInto is Read for callers that are done with the call before: what it held
+// is lost, and its memory serves the new one. It leaves the call alone when it
+// returns false.
+func ReadInto(call *Call, span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon.Resource) bool {
+	if !IsGenAI(span, scope) {
+		return false
+	}
+	*call = Call{}
+	call.read(span, scope, resource)
+	return true
+}
+
+func (c *Call) read(span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon.Resource) {
 	r := newReading()
 	defer r.release()
 	r.scan(span.Attributes())
 	r.scanEvents(span.Events())
-	call := new(Call)
-	r.fill(call, span, scope)
-	call.fillFromResource(resource)
-	return call, true
+	r.fill(c, span, scope)
+	c.fillFromResource(resource)
 }
 
 // fillFromResource takes from the resource what some senders put there for all

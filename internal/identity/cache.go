@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // cache keeps what was computed from texts that come again and again (tool
@@ -58,6 +59,19 @@ func (c *cache[V]) get(key string, build func() V) V {
 		return build()
 	}
 	return c.getHashed(maphash.String(cacheSeed, key), key, build)
+}
+
+// getBytes is get for a key that is made for the question only.
+func (c *cache[V]) getBytes(key []byte, build func() V) V {
+	if len(key) > maxCachedText {
+		return build()
+	}
+	hash := maphash.Bytes(cacheSeed, key)
+	s := &c.shards[hash%cacheShards]
+	if value, ok := s.find(hash, unsafe.String(unsafe.SliceData(key), len(key))); ok {
+		return value
+	}
+	return c.getHashed(hash, string(key), build)
 }
 
 // getHashed is get for a key whose hash is known.

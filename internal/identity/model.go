@@ -5,7 +5,6 @@ package identity
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/registry"
@@ -14,25 +13,16 @@ import (
 // modelIdentity is the two hashes about the model.
 type modelIdentity struct{ model, params string }
 
-// modelKey joins what the hashes are over; equal keys have equal hashes.
-func modelKey(call *genai.Call) string {
-	n := len(call.Provider) + len(call.RequestModel) + len(call.ResponseModel) + len(call.SystemFingerprint) + 4
-	for _, p := range call.Params {
-		n += len(p.Name) + len(p.Value) + 2
-	}
-	var b strings.Builder
-	b.Grow(n)
+// appendModelKey joins what the hashes are over; equal keys have equal hashes.
+func appendModelKey(key []byte, call *genai.Call) []byte {
 	for _, part := range [...]string{call.Provider, call.RequestModel, call.ResponseModel, call.SystemFingerprint} {
-		b.WriteString(part)
-		b.WriteByte(0)
+		key = append(append(key, part...), 0)
 	}
-	for _, p := range call.Params {
-		b.WriteString(p.Name)
-		b.WriteByte(0)
-		b.Write(p.Value)
-		b.WriteByte(0)
+	for i := range call.Params {
+		key = append(append(key, call.Params[i].Name...), 0)
+		key = append(append(key, call.Params[i].Value...), 0)
 	}
-	return b.String()
+	return key
 }
 
 func newModelIdentity(call *genai.Call) modelIdentity {

@@ -106,7 +106,9 @@ func (r *Resolver) ResolveIn(environment string, traceID pcommon.TraceID, start 
 		return id
 	}
 	r.tools(s, traceID, start, call, &id)
-	m := r.models.get(modelKey(call), func() modelIdentity { return newModelIdentity(call) })
+	// Keys of usual length fit on the stack.
+	var room [512]byte
+	m := r.models.getBytes(appendModelKey(room[:0], call), func() modelIdentity { return newModelIdentity(call) })
 	id.ModelHash, id.ParamsHash = m.model, m.params
 	if isModelCall(call.Kind) {
 		id.VariantID = r.variant(&id)
@@ -149,8 +151,12 @@ func (r *Resolver) variant(id *Identity) string {
 	if prompt == "" && id.PromptName != "" {
 		prompt = id.PromptName + "@" + id.PromptVersion
 	}
-	key := prompt + "\x00" + id.ToolsetHash + "\x00" + id.ModelHash + "\x00" + id.ParamsHash
-	return r.variants.get(key, func() string {
+	var room [512]byte
+	key := append(append(room[:0], prompt...), 0)
+	key = append(append(key, id.ToolsetHash...), 0)
+	key = append(append(key, id.ModelHash...), 0)
+	key = append(key, id.ParamsHash...)
+	return r.variants.getBytes(key, func() string {
 		return hashOf(map[string]string{"prompt": prompt, "toolset": id.ToolsetHash, "model": id.ModelHash, "params": id.ParamsHash})
 	})
 }

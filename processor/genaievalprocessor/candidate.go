@@ -24,9 +24,12 @@ type candidate struct {
 	// prompt and version are what the identity processor stamped, else what the
 	// span says itself. They alias the span's memory.
 	prompt, version string
-	// input is made when the first rule evaluates.
-	input  *evaluator.Input
-	scores []evaluator.Score
+	// input is ready once the first rule evaluates.
+	input    evaluator.Input
+	hasInput bool
+	scores   []evaluator.Score
+	// ids holds the evaluation ids of the span's scores.
+	ids strings.Builder
 	// decisions are those of all rules, as they are stored.
 	decisions []string
 }
@@ -45,11 +48,22 @@ func isCandidate(call *genai.Call, span ptrace.Span) bool {
 // init takes over a span that is a candidate; the room of the one before serves
 // it.
 func (c *candidate) init(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, span ptrace.Span, call *genai.Call) {
-	*c = candidate{resource: rs, scope: ss, span: span, call: call, at: c.at, scores: c.scores[:0], decisions: c.decisions[:0]}
+	c.resource, c.scope, c.span, c.call = rs, ss, span, call
+	c.hasInput, c.scores, c.decisions = false, c.scores[:0], c.decisions[:0]
+	// The ids of the span before stay in its attributes.
+	c.ids.Reset()
 	c.prompt, c.version = identity.PromptOf(span.Attributes())
 	if c.prompt == "" {
 		c.prompt, c.version = call.Prompt.Name, call.Prompt.Version
 	}
+}
+
+// evaluationID is the key of a score of this span.
+func (c *candidate) evaluationID(s *evaluator.Score) string {
+	id := evaluator.EvaluationIDBytes(c.span.TraceID(), c.span.SpanID(), s.Name, s.EvaluatorVersion)
+	start := c.ids.Len()
+	c.ids.Write(id[:])
+	return c.ids.String()[start:]
 }
 
 // add keeps one score for each evaluation id: two rules may attach the same

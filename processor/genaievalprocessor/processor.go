@@ -50,11 +50,11 @@ func (p *evalProcessor) processTraces(ctx context.Context, td ptrace.Traces) (pt
 	// One span's scores at a time: the next span's take their room.
 	c := candidate{at: pcommon.NewTimestampFromTime(p.now()), scores: make([]evaluator.Score, 0, 16)}
 	counts := make([]decisionCounts, len(p.rules))
+	call := new(genai.Call)
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				call, ok := genai.Read(span, ss.Scope(), rs.Resource())
-				if ok && isCandidate(call, span) {
+				if genai.ReadInto(call, span, ss.Scope(), rs.Resource()) && isCandidate(call, span) {
 					c.init(rs, ss, span, call)
 					p.score(ctx, &c, counts)
 				}

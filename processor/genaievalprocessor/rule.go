@@ -87,12 +87,14 @@ func (r *rule) decide(ctx context.Context, c *candidate) decision {
 // evaluate runs the rule's evaluators. The decision is failed when one failed
 // and none scored, and filtered when all of them are for other calls.
 func (r *rule) evaluate(c *candidate, probability float64) decision {
-	if c.input == nil {
-		c.input = evaluator.NewInput(c.span, c.call)
+	if !c.hasInput {
+		c.input.Reset(c.span, c.call)
+		c.hasInput = true
+		c.ids.Grow(len(r.evaluators) * evaluator.EvaluationIDLength)
 	}
 	scored, failed := false, false
 	for _, e := range r.evaluators {
-		s, applies := e.Evaluate(c.input)
+		s, applies := e.Evaluate(&c.input)
 		if !applies {
 			continue
 		}
@@ -102,7 +104,7 @@ func (r *rule) evaluate(c *candidate, probability float64) decision {
 			scored = true
 		}
 		s.SamplingRule, s.Probability = r.name, probability
-		s.EvaluationID = evaluator.EvaluationID(c.span.TraceID(), c.span.SpanID(), s.Name, s.EvaluatorVersion)
+		s.EvaluationID = c.evaluationID(&s)
 		c.add(&s)
 	}
 	switch {
