@@ -37,6 +37,7 @@ func arms() []*arm {
 	return []*arm{
 		{name: "otlp > file exporter, proto + zstd", exporter: fileExporter},
 		{name: "otlp > identity > eval > file exporter", processors: identityEval, exporter: fileExporter},
+		{name: "otlp > identity > eval > batch > file exporter", processors: identityEval + ", batch", exporter: fileExporter},
 		{name: "otlp > identity > eval > genai_parquet", processors: identityEval, exporter: "genai_parquet:\n    path: out"},
 	}
 }
@@ -49,7 +50,12 @@ const configuration = `receivers:
         max_request_body_size: 67108864
 processors:
   genai_identity:
-  genai_eval:
+  genai_eval: %s
+  # About what the queue of genai_parquet gathers: what gathering spans costs by
+  # itself.
+  batch:
+    send_batch_size: 2600
+    timeout: 5s
 exporters:
   %s
 extensions:
@@ -108,6 +114,14 @@ func (a *arm) measure(o *options, requests [][]byte) (used time.Duration, size i
 	return proc.CPUTime(), size, err
 }
 
+// rules is the evaluation processor's configuration.
+func (o *options) rules() string {
+	if o.evaluators == "" {
+		return ""
+	}
+	return fmt.Sprintf("{rules: [{name: bench, evaluators: [%s]}]}", o.evaluators)
+}
+
 func (a *arm) start(o *options, dir string, port, profilePort int) (*process.Process, error) {
 	if err := os.Mkdir(filepath.Join(dir, "out"), 0o750); err != nil {
 		return nil, err
@@ -118,7 +132,7 @@ func (a *arm) start(o *options, dir string, port, profilePort int) (*process.Pro
 		extension = "pprof"
 	}
 	config := filepath.Join(dir, "config.yaml")
-	content := fmt.Sprintf(configuration, port, a.exporter, profilePort, extension, a.processors, name)
+	content := fmt.Sprintf(configuration, port, o.rules(), a.exporter, profilePort, extension, a.processors, name)
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type options struct {
 	binary, profile, profileStage  string
 	spans, request, versions, runs int
 	clients                        int
+	evaluators                     string
 	stages                         bool
 }
 
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median counts")
 	flag.IntVar(&o.clients, "clients", 2, "clients that send at once")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the last arm's collector to this file")
+	flag.StringVar(&o.evaluators, "evaluators", "", "evaluators that score each span, separated by commas; all that need no parameters when empty")
 	flag.BoolVar(&o.stages, "stages", false, "measure the components in this process instead, one after the other")
 	flag.StringVar(&o.profileStage, "profile-stage", "+ eval", "with -stages: the stage that -profile is of")
 	flag.Parse()
