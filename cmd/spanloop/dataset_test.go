@@ -49,7 +49,7 @@ func TestDatasetInfo(t *testing.T) {
 	assert.Contains(t, out, d.dataset)
 	assert.Contains(t, out, "2026-11-23 12:00:00")
 	assert.NotContains(t, out, "reject")
-	assert.Equal(t, 6, strings.Count(d.must(exitDone, "dataset", "info", "--format", "csv"), "\n"), "a header and five tables")
+	assert.Equal(t, 7, strings.Count(d.must(exitDone, "dataset", "info", "--format", "csv"), "\n"), "a header and six tables")
 }
 
 func TestDatasetVerifySound(t *testing.T) {
