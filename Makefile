@@ -10,7 +10,7 @@ LINT := $(GO) tool -modfile=internal/tools/lint/go.mod golangci-lint
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TEST_TIMEOUT ?= 15m
 FUZZTIME ?= 1m
-CRASHES ?= 20
+CRASHES ?= 200
 SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum

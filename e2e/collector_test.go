@@ -93,7 +93,16 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
+// start starts the collector and waits until it serves.
 func (c *collector) start(t *testing.T) {
+	t.Helper()
+	c.launch(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	require.NoError(t, c.proc.WaitListening(ctx, fmt.Sprintf("localhost:%d", c.httpPort)))
+}
+
+func (c *collector) launch(t *testing.T) {
 	t.Helper()
 	args := []string{"--config", c.config}
 	for _, setting := range c.settings {
@@ -115,9 +124,6 @@ func (c *collector) start(t *testing.T) {
 	})
 	require.NoError(t, err)
 	c.proc = proc
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	require.NoError(t, proc.WaitListening(ctx, fmt.Sprintf("localhost:%d", c.httpPort)))
 }
 
 // stop ends the collector gently: what it has accepted is in the dataset then.

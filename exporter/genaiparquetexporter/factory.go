@@ -27,7 +27,11 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	return exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options(config)...)
+	inner, err := exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options(config)...)
+	if err != nil {
+		return nil, err
+	}
+	return &tracesExporter{Traces: inner, life: config.guarded(inner, set.Logger)}, nil
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
@@ -35,7 +39,11 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	return exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, e.options(config)...)
+	inner, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, e.options(config)...)
+	if err != nil {
+		return nil, err
+	}
+	return &logsExporter{Logs: inner, life: config.guarded(inner, set.Logger)}, nil
 }
 
 func create(set exporter.Settings, cfg component.Config) (*parquetExporter, *Config, error) {
