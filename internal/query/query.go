@@ -49,7 +49,7 @@ type DB struct {
 	// window bounds the spans; histories tells that some are rebuilt from messages.
 	window    window
 	histories bool
-	problems []registry.Problem
+	problems  []registry.Problem
 }
 
 // Open opens a dataset for queries. dataset.ErrNoDataset is returned when the
