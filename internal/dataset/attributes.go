@@ -27,27 +27,27 @@ const (
 	letterEmpty  = 'e'
 )
 
-// encodeValue prints an attribute value for the attributes column and returns
+// appendPrinted prints an attribute value for the attributes column and returns
 // the letter of its type.
-func encodeValue(v pcommon.Value) (string, byte) {
+func appendPrinted(dst []byte, v pcommon.Value) ([]byte, byte) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return v.Str(), letterString
+		return append(dst, v.Str()...), letterString
 	case pcommon.ValueTypeInt:
-		return strconv.FormatInt(v.Int(), 10), letterInt
+		return strconv.AppendInt(dst, v.Int(), 10), letterInt
 	case pcommon.ValueTypeDouble:
-		return formatDouble(v.Double()), letterDouble
+		return strconv.AppendFloat(dst, v.Double(), 'g', -1, 64), letterDouble
 	case pcommon.ValueTypeBool:
-		return strconv.FormatBool(v.Bool()), letterBool
+		return strconv.AppendBool(dst, v.Bool()), letterBool
 	case pcommon.ValueTypeBytes:
-		return base64.StdEncoding.EncodeToString(v.Bytes().AsRaw()), letterBytes
+		return base64.StdEncoding.AppendEncode(dst, v.Bytes().AsRaw()), letterBytes
 	case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:
-		return string(appendTyped(nil, v, 0)), letterJSON
+		return appendTyped(dst, v, 0), letterJSON
 	}
-	return "", letterEmpty
+	return dst, letterEmpty
 }
 
-// decodeValue is the inverse of encodeValue.
+// decodeValue is the inverse of appendPrinted.
 func decodeValue(text string, letter byte, into pcommon.Value) error {
 	switch letter {
 	case letterString:

@@ -75,7 +75,7 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, contents 
 		if !own {
 			score = scoreOfGiven(*event.Score, event.TraceID, event.SpanID)
 		}
-		row := p.tables.scoreRows.next()
+		row := p.tables.rows.scores.next()
 		*row = scoreRow{part: part, traceID: traceID, spanID: spanID, responseID: event.ResponseID, score: score, at: at, event: notInSpan}
 		p.scores[part] = append(p.scores[part], row)
 		return

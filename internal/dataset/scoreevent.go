@@ -4,7 +4,6 @@
 package dataset
 
 import (
-	"encoding/hex"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -99,10 +98,8 @@ func setScoreNumber(s *evaluator.Score, bit uint16, v float64) bool {
 
 // holdScores makes the rows of the span's scores. Events that a row holds
 // exactly are left to it, as long as all were made at one time.
-func (r *spanRow) holdScores(rows *arena[scoreRow]) {
-	if n := r.span.Events().Len() + len(r.call.Scores); n > 0 {
-		r.scores = make([]*scoreRow, 0, min(n, 16))
-	}
+func (r *spanRow) holdScores(m *rowMemory) {
+	rows, start := &m.scores, len(m.lists)
 	for i, event := range r.span.Events().All() {
 		if event.Name() != evaluator.EventName {
 			continue
@@ -114,13 +111,14 @@ func (r *spanRow) holdScores(rows *arena[scoreRow]) {
 			row.score, own = evaluator.ReadAttributes(event.Attributes())
 		}
 		if !own {
+			rows.back()
 			continue
 		}
 		at := int64(event.Timestamp())
 		if at == 0 {
 			at = int64(r.span.EndTimestamp())
 		}
-		r.addScore(row, at)
+		m.lists = append(m.lists, r.addScore(row, at))
 		if exact && (r.heldAt == 0 || r.heldAt == at) {
 			row.event, r.heldAt = int32(i), at
 			r.held++
@@ -129,18 +127,20 @@ func (r *spanRow) holdScores(rows *arena[scoreRow]) {
 	for _, given := range r.call.Scores {
 		row := rows.next()
 		row.score = scoreOfGiven(given, r.span.TraceID(), r.span.SpanID())
-		r.addScore(row, int64(r.span.EndTimestamp()))
+		m.lists = append(m.lists, r.addScore(row, int64(r.span.EndTimestamp())))
 		if parent := r.span.ParentSpanID(); given.Scope == "parent" && !parent.IsEmpty() {
-			row.spanID = hex.EncodeToString(parent[:])
+			row.spanID = r.parentID
 		}
 	}
+	r.scores = m.lists[start:len(m.lists):len(m.lists)]
 	r.flat = r.held > 0 && r.flatHeld()
 }
 
-func (r *spanRow) addScore(row *scoreRow, at int64) {
+// addScore completes a row of the span.
+func (r *spanRow) addScore(row *scoreRow, at int64) *scoreRow {
 	row.part, row.traceID, row.spanID, row.at, row.event = r.part, r.traceID, r.spanID, at, notInSpan
 	row.part.day = dayOf(at)
-	r.scores = append(r.scores, row)
+	return row
 }
 
 // flatHeld tells whether the span's flat attributes of scores are just those of

@@ -48,7 +48,10 @@ func byEvaluator(rows []*scoreRow) []*scoreRow {
 	at := 0
 	for _, r := range rows {
 		// Spans mostly have the same scores in the same order.
-		if at++; at >= len(groups) || !sameEvaluator(groups[at][0], r) {
+		if at++; at >= len(groups) {
+			at = 0
+		}
+		if len(groups) == 0 || !sameEvaluator(groups[at][0], r) {
 			key := r.score.Name + "\x00" + r.score.EvaluatorVersion
 			known, ok := index[key]
 			if !ok {

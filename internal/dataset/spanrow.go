@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -20,14 +21,18 @@ import (
 type spanRow struct {
 	span     ptrace.Span
 	origin   *origin
-	call     *genai.Call
+	call     genai.Call
 	identity identity.Identity
 	part     partition
 
+	// digits are those of traceID, spanID and parentID.
+	digits                  [64]byte
 	traceID, spanID         string
+	parentID                string
 	system, input, output   string
 	tools, params           string
 	calls                   []genai.ToolCall
+	outputChars             int
 	promptName, promptValue string
 	cost                    genai.Opt[float64]
 
@@ -48,21 +53,17 @@ type origin struct {
 	ss                   ptrace.ScopeSpans
 }
 
-// read reads a span. call is nil for a span that is no GenAI span.
-func (r *spanRow) read(span ptrace.Span, o *origin, call *genai.Call) {
-	r.span, r.origin, r.call = span, o, call
-	traceID, spanID := span.TraceID(), span.SpanID()
-	var digits [2 * (len(traceID) + len(spanID))]byte
-	hex.Encode(digits[:], traceID[:])
-	hex.Encode(digits[2*len(traceID):], spanID[:])
-	ids := string(digits[:])
-	r.traceID, r.spanID = ids[:2*len(traceID)], ids[2*len(traceID):]
+// read reads a span whose call was read; of a span that is no GenAI span that is
+// a zero one.
+func (r *spanRow) read(span ptrace.Span, o *origin, isGenAI bool, m *rowMemory) {
+	r.span, r.origin = span, o
+	r.printIDs()
 	r.part = partition{name: Other, version: NoVersion, day: dayOf(int64(span.StartTimestamp()))}
-	if call == nil {
-		r.call = &genai.Call{}
+	if !isGenAI {
 		return
 	}
-	r.identity = identity.FromAttributes(span.Attributes())
+	call := &r.call
+	r.identity = m.identities.FromAttributes(span.Attributes())
 	r.promptName, r.promptValue = r.identity.PromptName, r.identity.PromptVersion
 	if r.identity.Resolution == "" && r.promptName == "" {
 		r.promptName, r.promptValue = call.Prompt.Name, call.Prompt.Version
@@ -73,9 +74,24 @@ func (r *spanRow) read(span ptrace.Span, o *origin, call *genai.Call) {
 	if r.tools == "" && !call.Tools.Empty() {
 		r.tools = call.Tools.JSON()
 	}
-	r.params = genai.ParamsJSON(call.Params)
-	r.calls = call.ToolCalls()
+	r.params = m.params.json(call.Params)
+	start := len(m.calls)
+	m.calls, r.outputChars = m.answers.Read(call, m.calls)
+	r.calls = m.calls[start:len(m.calls):len(m.calls)]
 	r.cost = call.CostUSD
+}
+
+// printIDs makes the texts of the span's ids, in memory of the row.
+func (r *spanRow) printIDs() {
+	traceID, spanID, parentID := r.span.TraceID(), r.span.SpanID(), r.span.ParentSpanID()
+	hex.Encode(r.digits[:32], traceID[:])
+	hex.Encode(r.digits[32:48], spanID[:])
+	hex.Encode(r.digits[48:], parentID[:])
+	all := unsafe.String(&r.digits[0], len(r.digits))
+	r.traceID, r.spanID = all[:32], all[32:48]
+	if !parentID.IsEmpty() {
+		r.parentID = all[48:]
+	}
 }
 
 func orElse(text, otherwise string) string {
@@ -87,7 +103,7 @@ func orElse(text, otherwise string) string {
 
 // textOf is the value of a text column that an attribute can be lifted into.
 func (r *spanRow) textOf(column string) string {
-	c, id := r.call, &r.identity
+	c, id := &r.call, &r.identity
 	switch column {
 	case "operation":
 		return c.Operation

@@ -4,10 +4,10 @@
 package dataset
 
 import (
-	"encoding/hex"
+	"bytes"
 	"strings"
-	"unicode/utf8"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
@@ -50,6 +50,13 @@ func (t *spanTable) clean(s string) string {
 	return s
 }
 
+func (t *spanTable) cleanBytes(s []byte) []byte {
+	if t.dirty {
+		return bytes.ToValidUTF8(s, []byte("\ufffd"))
+	}
+	return s
+}
+
 func (t *spanTable) text(c *parquetfile.Column, s string)     { c.Text(t.clean(s)) }
 func (t *spanTable) optional(c *parquetfile.Column, s string) { c.Optional(t.clean(s)) }
 
@@ -87,11 +94,7 @@ func (t *spanTable) writePlace(r *spanRow) {
 	t.c.Date.Int(r.part.day)
 	t.text(t.c.TraceID, r.traceID)
 	t.text(t.c.SpanID, r.spanID)
-	parent := ""
-	if id := s.ParentSpanID(); !id.IsEmpty() {
-		parent = hex.EncodeToString(id[:])
-	}
-	t.optional(t.c.ParentSpanID, parent)
+	t.optional(t.c.ParentSpanID, r.parentID)
 	t.c.StartTime.Long(start / 1000)
 	t.c.StartUnixNano.Long(start)
 	t.c.DurationNS.Long(int64(s.EndTimestamp()) - start)
@@ -117,7 +120,7 @@ func statusName(code ptrace.StatusCode) string {
 }
 
 func (t *spanTable) writeCall(r *spanRow) {
-	c := r.call
+	c := &r.call
 	t.text(t.c.CallKind, callKinds[c.Kind])
 	t.c.Counted.Bool(c.Counted)
 	t.optional(t.c.Operation, c.Operation)
@@ -199,7 +202,7 @@ func (t *spanTable) writeContent(r *spanRow) (int, error) {
 	t.optional(t.c.ToolName, r.toolName())
 	t.optional(t.c.ToolVersion, r.identity.ToolVersion)
 	t.c.InputChars.Int(clampInt32(len(r.input) + len(r.system)))
-	t.c.OutputChars.Int(clampInt32(utf8.RuneCountInString(r.call.OutputText())))
+	t.c.OutputChars.Int(clampInt32(r.outputChars))
 	t.c.ToolCallCount.Int(clampInt32(len(r.calls)))
 	t.c.IsReplay.Bool(identity.IsReplay(r.span.Attributes()))
 	return len(r.system) + inline + len(r.output) + len(r.tools), nil
@@ -261,18 +264,25 @@ func (t *spanTable) writeRest(r *spanRow) int {
 		if r.flat && strings.HasPrefix(key, evaluator.AttrFlatPrefix) {
 			continue
 		}
-		printed, letter := encodeValue(value)
 		keys.Item(n, t.clean(key))
-		values.Item(n, t.clean(printed))
+		letter, printed := byte(letterString), 0
+		if value.Type() == pcommon.ValueTypeStr {
+			values.Item(n, t.clean(value.Str()))
+			printed = len(value.Str())
+		} else {
+			t.scratch, letter = appendPrinted(t.scratch[:0], value)
+			values.ItemBytes(n, t.cleanBytes(t.scratch))
+			printed = len(t.scratch)
+		}
 		t.types = append(t.types, letter)
-		size += len(key) + len(printed)
+		size += len(key) + printed
 		n++
 	}
 	if n == 0 {
 		keys.Null()
 		values.Null()
 	}
-	t.c.AttributeTypes.Text(string(t.types))
+	t.c.AttributeTypes.TextBytes(t.types)
 	t.c.Lifted.Long(lifted)
 	t.scratch = appendEvents(t.scratch[:0], r)
 	events, links := string(t.scratch), linksText(s.Links())

@@ -72,11 +72,10 @@ const spareTables = 2
 
 // tables are the encoders that one write needs, reused.
 type tables struct {
-	spans     *spanTable
-	messages  *messageTable
-	scores    *scoreTable
-	spanRows  arena[spanRow]
-	scoreRows arena[scoreRow]
+	spans    *spanTable
+	messages *messageTable
+	scores   *scoreTable
+	rows     rowMemory
 }
 
 // Result counts what one write did.
@@ -161,8 +160,7 @@ func (w *Writer) take() (*tables, error) {
 // finished.
 func (w *Writer) giveBack(t *tables) {
 	t.messages.release()
-	t.spanRows.reset()
-	t.scoreRows.reset()
+	t.rows.release()
 	t.spans.valid = validTexts{}
 	select {
 	case w.spare <- t:
@@ -225,12 +223,15 @@ func newPush(w *Writer) (*push, error) {
 
 // sort files the batch's spans by partition.
 func (p *push) sort(td ptrace.Traces) {
-	seen := make(map[spanKey]ptrace.Span, td.SpanCount())
+	m := &p.tables.rows
+	if m.seen == nil {
+		m.seen = make(map[spanKey]ptrace.Span, td.SpanCount())
+	}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			o := newOrigin(rs, ss)
 			for _, span := range ss.Spans().All() {
-				p.sortSpan(span, o, seen)
+				p.sortSpan(span, o)
 			}
 		}
 	}
@@ -241,36 +242,16 @@ type spanKey struct {
 	span  [8]byte
 }
 
-func (p *push) sortSpan(span ptrace.Span, o *origin, seen map[spanKey]ptrace.Span) {
-	call, isGenAI := genai.Read(span, o.ss.Scope(), o.rs.Resource())
-	if !isGenAI {
-		if p.writer.options.Include != IncludeAll {
-			p.result.Skipped++
-			return
-		}
-		call = nil
-	}
-	if span.TraceID().IsEmpty() || span.SpanID().IsEmpty() {
-		p.reject(span, o, reasonMissingID)
+func (p *push) sortSpan(span ptrace.Span, o *origin) {
+	m := &p.tables.rows
+	row := m.spans.next()
+	isGenAI := genai.ReadInto(&row.call, span, o.ss.Scope(), o.rs.Resource())
+	if !p.takes(span, o, isGenAI) {
+		m.spans.back()
 		return
 	}
-	if size := sizer.SpanSize(span); size > p.writer.options.MaxSpanBytes {
-		p.reject(span, o, reasonTooLarge)
-		return
-	}
-	key := spanKey{trace: span.TraceID(), span: span.SpanID()}
-	if first, twice := seen[key]; twice {
-		if equalSpans(first, span) {
-			p.result.Duplicates++
-		} else {
-			p.reject(span, o, reasonDuplicateID)
-		}
-		return
-	}
-	seen[key] = span
-	row := p.tables.spanRows.next()
-	row.read(span, o, call)
-	row.holdScores(&p.tables.scoreRows)
+	row.read(span, o, isGenAI, m)
+	row.holdScores(m)
 	for _, s := range row.scores {
 		if s.score.Name == "cost_usd" && s.score.Value.Set && !row.cost.Set {
 			row.cost = s.score.Value
@@ -278,6 +259,34 @@ func (p *push) sortSpan(span ptrace.Span, o *origin, seen map[spanKey]ptrace.Spa
 		p.scores[s.part] = append(p.scores[s.part], s)
 	}
 	p.rows[row.part] = append(p.rows[row.part], row)
+}
+
+// takes tells whether a span is to be stored, and counts or rejects it when not.
+func (p *push) takes(span ptrace.Span, o *origin, isGenAI bool) bool {
+	if !isGenAI && p.writer.options.Include != IncludeAll {
+		p.result.Skipped++
+		return false
+	}
+	if span.TraceID().IsEmpty() || span.SpanID().IsEmpty() {
+		p.reject(span, o, reasonMissingID)
+		return false
+	}
+	if size := sizer.SpanSize(span); size > p.writer.options.MaxSpanBytes {
+		p.reject(span, o, reasonTooLarge)
+		return false
+	}
+	key := spanKey{trace: span.TraceID(), span: span.SpanID()}
+	seen := p.tables.rows.seen
+	if first, twice := seen[key]; twice {
+		if equalSpans(first, span) {
+			p.result.Duplicates++
+		} else {
+			p.reject(span, o, reasonDuplicateID)
+		}
+		return false
+	}
+	seen[key] = span
+	return true
 }
 
 var sizer = &ptrace.ProtoMarshaler{}

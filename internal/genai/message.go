@@ -18,6 +18,12 @@ const maxWrappers = 4
 // OpenAI, Anthropic, AI SDK, Bedrock, Gemini or LangChain shape, a single
 // message, or an object with a messages member.
 func parseMessages(text string) ([]Message, error) {
+	return parseMessagesInto(&plainScanner{}, text)
+}
+
+// parseMessagesInto is parseMessages in the memory of a scanner, where the
+// messages are of the usual shape.
+func parseMessagesInto(s *plainScanner, text string) ([]Message, error) {
 	trimmed := strings.TrimSpace(text)
 	if trimmed == "" {
 		return nil, nil
@@ -25,8 +31,8 @@ func parseMessages(text string) ([]Message, error) {
 	if trimmed[0] != '[' && trimmed[0] != '{' {
 		return nil, fmt.Errorf("messages: %w", ErrMalformed)
 	}
-	if list, plain := plainMessages(trimmed); plain {
-		return list, nil
+	if s.messages(trimmed) {
+		return s.list, nil
 	}
 	return parseAnyMessages(trimmed)
 }

@@ -54,20 +54,16 @@ var requestParams = map[string]bool{
 // fillParams reads request parameters: the attributes that hold one each, else
 // the JSON that a dialect keeps them in. Wrapper spans have none.
 func (r *reading) fillParams(c *Call) {
-	for i := range r.entries {
-		if e := &r.entries[i]; e.family.family == familyRequestParam {
-			c.addParam(e.rest, appendValue(nil, e.value, 0))
+	same, remember := r.params.note(r)
+	if same {
+		c.Params = slices.Clip(r.params.params)
+		r.sawParams()
+	} else {
+		r.fillSingleParams(c)
+		if remember {
+			r.params.keep(c.Params)
 		}
 	}
-	r.each(fParam, func(m *match) bool {
-		value := appendValue(nil, m.value, 0)
-		if m.value.Type() == pcommon.ValueTypeStr && looksClosed(m.value.Str()) && ValidJSON(m.value.Str()) {
-			value = json.RawMessage(m.value.Str())
-		}
-		c.addParam(m.target.as, value)
-		r.saw(m.target.dialect)
-		return false
-	})
 	if !hasSettings(c.Params) {
 		for i := range r.entries {
 			if e := &r.entries[i]; e.family.family == familySetting {
@@ -91,6 +87,33 @@ func (r *reading) fillParams(c *Call) {
 	c.sortParams()
 }
 
+// fillSingleParams reads the attributes that hold one parameter each.
+func (r *reading) fillSingleParams(c *Call) {
+	for i := range r.entries {
+		if e := &r.entries[i]; e.family.family == familyRequestParam {
+			c.addParam(e.rest, appendValue(nil, e.value, 0))
+		}
+	}
+	r.each(fParam, func(m *match) bool {
+		value := appendValue(nil, m.value, 0)
+		if m.value.Type() == pcommon.ValueTypeStr && looksClosed(m.value.Str()) && ValidJSON(m.value.Str()) {
+			value = json.RawMessage(m.value.Str())
+		}
+		c.addParam(m.target.as, value)
+		r.saw(m.target.dialect)
+		return false
+	})
+	c.sortParams()
+}
+
+// sawParams notes the dialects of those attributes.
+func (r *reading) sawParams() {
+	r.each(fParam, func(m *match) bool {
+		r.saw(m.target.dialect)
+		return false
+	})
+}
+
 // hasSettings tells whether there is a parameter beyond those that single
 // attributes of any dialect hold.
 func hasSettings(params []Param) bool {
@@ -104,8 +127,12 @@ func hasSettings(params []Param) bool {
 	return false
 }
 
+// sortParams leaves a sorted list alone: it may be shared.
 func (c *Call) sortParams() {
-	slices.SortFunc(c.Params, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b Param) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(c.Params, byName) {
+		slices.SortFunc(c.Params, byName)
+	}
 }
 
 // addParams adds the members of a JSON object; only those in only when that is

@@ -17,23 +17,32 @@ import (
 // plainMessages reads an array of messages with parts of text, tool calls and
 // their answers only; false for anything else, broken JSON included.
 func plainMessages(text string) ([]Message, bool) {
-	s := plainScanner{text: text}
-	var list []Message
-	ok := s.array(func() bool {
-		var m Message
-		if !s.message(&m) {
-			return false
-		}
-		list = append(list, m)
-		return true
-	})
-	return list, ok && s.at == len(text)
+	var s plainScanner
+	ok := s.messages(text)
+	return s.list, ok
 }
 
 // plainScanner walks JSON and gives up where it is not what it expects.
 type plainScanner struct {
 	text string
 	at   int
+	// list are the messages and parts those of all of them, one after the other.
+	list  []Message
+	parts []Part
+}
+
+// messages reads a whole text, over what was read before.
+func (s *plainScanner) messages(text string) bool {
+	s.text, s.at, s.list, s.parts = text, 0, s.list[:0], s.parts[:0]
+	ok := s.array(func() bool {
+		var m Message
+		if !s.message(&m) {
+			return false
+		}
+		s.list = append(s.list, m)
+		return true
+	})
+	return ok && s.at == len(s.text)
 }
 
 // next skips white space and takes one character.
@@ -151,7 +160,12 @@ func (s *plainScanner) message(m *Message) bool {
 			m.FinishReason, ok = s.string()
 			return ok
 		case key == "parts" && m.Parts == nil:
-			return s.array(func() bool { return s.part(m) })
+			start := len(s.parts)
+			if !s.array(s.part) {
+				return false
+			}
+			m.Parts = s.parts[start:len(s.parts):len(s.parts)]
+			return true
 		}
 		return false
 	})
@@ -168,14 +182,14 @@ type plainPart struct {
 // part reads {"type": "text", "content": "..."}, {"type": "tool_call", "id":
 // "...", "name": "...", "arguments": ...} and {"type": "tool_call_response",
 // "id": "...", "response": ...}, with their members in any order.
-func (s *plainScanner) part(m *Message) bool {
+func (s *plainScanner) part() bool {
 	var p plainPart
 	start, ok := s.object(func(key string) bool { return s.partMember(key, &p) })
 	if !ok || !p.fits() {
 		return false
 	}
-	p.part.Raw = json.RawMessage(s.text[start:s.at])
-	m.Parts = append(m.Parts, p.part)
+	p.part.Raw = rawText(s.text[start:s.at])
+	s.parts = append(s.parts, p.part)
 	return true
 }
 

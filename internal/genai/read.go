@@ -40,6 +40,12 @@ type reading struct {
 	eventIn  []Message
 	eventOut []Message
 	scores   []GivenScore
+
+	// What spans before this one left.
+	places []place
+	params paramMemory
+	words  []string
+	list   []string
 }
 
 var readings = sync.Pool{New: func() any { return new(reading) }}
@@ -65,13 +71,20 @@ func newReading() *reading {
 }
 
 func (r *reading) release() {
+	r.forget()
+	readings.Put(r)
+}
+
+// forget forgets the span, but not what the next one may share with it.
+func (r *reading) forget() {
 	clear(r.matches)
 	clear(r.entries)
-	*r = reading{matches: r.matches[:0], entries: r.entries[:0]}
+	r.params.release()
+	clear(r.list[:cap(r.list)])
+	*r = reading{matches: r.matches[:0], entries: r.entries[:0], places: r.places, params: r.params, words: r.words, list: r.list[:0]}
 	if cap(r.entries) > 1024 {
 		r.entries = nil
 	}
-	readings.Put(r)
 }
 
 // IsGenAI tells whether a span speaks a GenAI dialect.
@@ -193,14 +206,16 @@ func scalarOf(attributes pcommon.Map, key string) string {
 
 // scan files every attribute that the table or a family knows.
 func (r *reading) scan(attributes pcommon.Map) {
+	at := 0
 	for key, value := range attributes.All() {
-		targets, whole := table[key]
+		targets, family := r.lookUp(at, key)
 		for i := range targets {
 			r.add(targets[i], key, value)
 		}
-		if !whole && key != "" {
-			r.addEntry(key, value)
+		if family.family != familyNone {
+			r.addEntry(family, key, value)
 		}
+		at++
 	}
 }
 
@@ -220,19 +235,13 @@ func (r *reading) add(t target, key string, value pcommon.Value) {
 	*slot = at
 }
 
-func (r *reading) addEntry(key string, value pcommon.Value) {
+func (r *reading) addEntry(f familyTarget, key string, value pcommon.Value) {
 	if len(r.entries) >= maxEntries {
 		r.full(key)
 		return
 	}
-	list := families[key[0]]
-	for i := range list {
-		if f := &list[i]; strings.HasPrefix(key, f.prefix) {
-			r.entries = append(r.entries, entry{family: *f, rest: key[len(f.prefix):], value: value, ordinal: len(r.entries)})
-			r.saw(f.dialect)
-			return
-		}
-	}
+	r.entries = append(r.entries, entry{family: f, rest: key[len(f.prefix):], value: value, ordinal: len(r.entries)})
+	r.saw(f.dialect)
 }
 
 // each calls use for the matches of a field in rank order until it returns

@@ -26,7 +26,10 @@ func (c *Call) ToolCalls() []ToolCall {
 	if err != nil {
 		return nil
 	}
-	var calls []ToolCall
+	return appendToolCalls(nil, list)
+}
+
+func appendToolCalls(calls []ToolCall, list []Message) []ToolCall {
 	for choice := range list {
 		for i := range list[choice].Parts {
 			if part := &list[choice].Parts[i]; part.Type == PartToolCall {
@@ -39,7 +42,7 @@ func (c *Call) ToolCalls() []ToolCall {
 
 func argumentsText(part *Part) string {
 	if len(part.Arguments) == 0 || part.Arguments[0] != '"' {
-		return string(part.Arguments)
+		return textOfRaw(part.Arguments)
 	}
 	return gjson.ParseBytes(part.Arguments).Str
 }

@@ -151,7 +151,7 @@ func (u *Usage) includeCache() {
 // fillFinish reads the finish reasons, one a choice; from the messages when no
 // attribute states them.
 func (r *reading) fillFinish(c *Call) {
-	var reasons []string
+	reasons := r.list[:0]
 	r.each(fFinish, func(m *match) bool {
 		switch m.value.Type() {
 		case pcommon.ValueTypeSlice:
@@ -161,15 +161,16 @@ func (r *reading) fillFinish(c *Call) {
 				}
 			}
 		case pcommon.ValueTypeStr:
-			reasons = finishWords(m.value.Str())
+			reasons = append(reasons[:0], finishWords(m.value.Str())...)
 		case pcommon.ValueTypeEmpty:
 		default:
 			r.problem(m.key, ReasonWrongType)
 		}
 		return len(reasons) > 0
 	})
+	r.list = reasons
 	if len(reasons) > 0 {
-		c.FinishReasons = reasons
+		c.FinishReasons = r.sharedWords(reasons)
 	}
 	if len(c.FinishReasons) == 0 && c.Kind == KindInference && !c.Output.Empty() {
 		if list, err := c.Output.List(); err == nil {

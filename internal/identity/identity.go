@@ -151,6 +151,17 @@ func putList(attrs pcommon.Map, key string, values []string) {
 // FromAttributes reads an identity back. Of a span that was never stamped it
 // returns what gen_ai.prompt.name and .version say. Texts alias the attributes.
 func FromAttributes(attrs pcommon.Map) Identity {
+	var r Reader
+	return r.FromAttributes(attrs)
+}
+
+// Reader reads identities, and keeps what the last one said: spans that offer the
+// same tools share one list of their versions, which nobody may change. The zero
+// value is ready.
+type Reader struct{ versions []string }
+
+// FromAttributes is the function of that name.
+func (r *Reader) FromAttributes(attrs pcommon.Map) Identity {
 	var i Identity
 	var name, version pcommon.Value
 	hasName, hasVersion := false, false
@@ -163,6 +174,8 @@ func FromAttributes(attrs pcommon.Map) Identity {
 			name, hasName = value, true
 		case AttrResolvedVersion:
 			version, hasVersion = value, true
+		case AttrToolVersions:
+			i.ToolVersions = r.sharedVersions(value)
 		default:
 			i.read(key, value)
 		}
@@ -231,8 +244,6 @@ func (i *Identity) read(key string, value pcommon.Value) {
 		i.Partials = texts(value)
 	case AttrUncertainVariables:
 		i.UncertainVariables = texts(value)
-	case AttrToolVersions:
-		i.ToolVersions = texts(value)
 	case AttrToolVersion:
 		i.ToolVersion = text(value)
 	case AttrToolUnresolvedReason:
@@ -252,6 +263,28 @@ func (i *Identity) read(key string, value pcommon.Value) {
 			i.Variables = append(i.Variables, genai.Variable{Name: name, Value: value.AsString()})
 		}
 	}
+}
+
+// sharedVersions is texts, or the list before if it says the same.
+func (r *Reader) sharedVersions(value pcommon.Value) []string {
+	if value.Type() != pcommon.ValueTypeSlice || !isList(value.Slice(), r.versions) {
+		r.versions = texts(value)
+	}
+	// Nobody may append to it.
+	return r.versions[:len(r.versions):len(r.versions)]
+}
+
+// isList tells whether a slice holds just these texts.
+func isList(slice pcommon.Slice, list []string) bool {
+	if len(list) == 0 || slice.Len() != len(list) {
+		return false
+	}
+	for k := range list {
+		if item := slice.At(k); item.Type() != pcommon.ValueTypeStr || item.Str() != list[k] {
+			return false
+		}
+	}
+	return true
 }
 
 // text is empty for a value that is no text.

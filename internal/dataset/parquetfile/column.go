@@ -147,6 +147,36 @@ func (c *Column) Item(i int, s string) {
 	c.put(s)
 }
 
+// ItemBytes is Item for a text that may change when the call returned.
+func (c *Column) ItemBytes(i int, s []byte) {
+	c.level(c.maxDef, uint8(min(i, 1)))
+	c.putBytes(s)
+}
+
+// TextBytes is Text for a text that may change when the call returned.
+func (c *Column) TextBytes(s []byte) {
+	c.level(c.maxDef, 0)
+	c.putBytes(s)
+}
+
+// putBytes makes a string of its own of what the column would keep.
+func (c *Column) putBytes(s []byte) {
+	switch {
+	case c.kind == dictText:
+		if len(c.indices) > 0 && string(s) == c.last {
+			c.put(c.last)
+		} else if index, ok := c.entries[string(s)]; ok {
+			c.put(c.distinct[index])
+		} else {
+			c.put(string(s))
+		}
+	case c.stats:
+		c.put(string(s))
+	default:
+		c.put(unsafe.String(unsafe.SliceData(s), len(s)))
+	}
+}
+
 // List writes a list of texts.
 func (c *Column) List(items []string) {
 	if len(items) == 0 {

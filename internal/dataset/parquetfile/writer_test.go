@@ -172,3 +172,53 @@ func FuzzRoundTrip(f *testing.F) {
 		requireEqualTables(t, decode(t, reference(t, root, props, rows)), decode(t, encode(t, w, rows)))
 	})
 }
+
+// Texts that change after they were written make the same file as ones that
+// stay.
+func TestBytesThatChange(t *testing.T) {
+	root, props := testSchema(t, compress.Codecs.Zstd)
+	write := func(list func(c *Column, items []string), text func(c *Column, s string)) []byte {
+		w, err := New(root, props, nil)
+		require.NoError(t, err)
+		for _, r := range randomRows(6, 400) {
+			text(w.Column("id"), r.id)
+			for path, s := range map[string]*string{"word": r.word, "long_text": r.longText, "blob": r.blob} {
+				if s == nil {
+					w.Column(path).Null()
+				} else {
+					text(w.Column(path), *s)
+				}
+			}
+			w.Column("time").Long(r.time)
+			w.Column("maybe_time").Null()
+			w.Column("small").Int(r.small)
+			w.Column("ratio").Null()
+			w.Column("flag").Bool(r.flag)
+			list(w.Column("tags.list.element"), r.tags)
+			list(w.Column("pairs.key_value.key"), r.keys)
+			list(w.Column("pairs.key_value.value"), r.values)
+			require.NoError(t, w.EndRow(1))
+		}
+		content, err := w.Finish()
+		require.NoError(t, err)
+		return content
+	}
+	var buffer []byte
+	fill := func(s string) []byte {
+		for i := range buffer {
+			buffer[i] = '!'
+		}
+		buffer = append(buffer[:0], s...)
+		return buffer
+	}
+	want := write((*Column).List, (*Column).Text)
+	got := write(func(c *Column, items []string) {
+		if len(items) == 0 {
+			c.Null()
+		}
+		for i, s := range items {
+			c.ItemBytes(i, fill(s))
+		}
+	}, func(c *Column, s string) { c.TextBytes(fill(s)) })
+	require.Equal(t, want, got)
+}
