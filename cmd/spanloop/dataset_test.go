@@ -5,7 +5,6 @@ package main
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,42 +61,4 @@ func TestDatasetVerifySound(t *testing.T) {
 	assert.EqualValues(t, 3, v.Rows)
 	assert.NotNil(t, v.Findings, "an empty list is [], not null")
 	assert.Contains(t, d.must(exitDone, "dataset", "verify"), "0 findings")
-}
-
-// Whatever befalls a file is found, named, and sets the exit code.
-func TestDatasetVerifyFinds(t *testing.T) {
-	for name, damage := range map[string]func(t *testing.T, file string){
-		"missing": func(t *testing.T, file string) { require.NoError(t, os.Remove(file)) },
-		"truncated": func(t *testing.T, file string) {
-			info, err := os.Stat(file)
-			require.NoError(t, err)
-			require.NoError(t, os.Truncate(file, info.Size()/2))
-		},
-		"altered": func(t *testing.T, file string) {
-			content, err := os.ReadFile(file)
-			require.NoError(t, err)
-			content[len(content)/2] ^= 1
-			require.NoError(t, os.WriteFile(file, content, 0o600))
-		},
-		"named by no manifest": func(t *testing.T, file string) {
-			content, err := os.ReadFile(file)
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "stranger.parquet"), content, 0o600))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := threeCalls(t)
-			file := d.parquetFiles("spans")[0]
-			damage(t, file)
-			var v struct {
-				Findings []struct{ Kind, Path, Detail string }
-			}
-			d.json(exitFinding, "spanloop.dataset.verify/1", &v, "dataset", "verify")
-			require.NotEmpty(t, v.Findings)
-			assert.Contains(t, filepath.ToSlash(file), filepath.Dir(v.Findings[0].Path))
-			assert.NotEmpty(t, v.Findings[0].Kind)
-			assert.Contains(t, d.must(exitFinding, "dataset", "verify"), filepath.Base(v.Findings[0].Path))
-			assert.Contains(t, d.must(exitFinding, "dataset", "verify", "--format", "csv"), v.Findings[0].Kind)
-		})
-	}
 }

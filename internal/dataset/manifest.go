@@ -63,6 +63,9 @@ type manifest struct {
 	broken  map[string]error
 }
 
+// errNewer is returned for what a later version of Spanloop wrote.
+var errNewer = fmt.Errorf("newer than format %d", Format)
+
 // putManifest writes the entry of a push.
 func (p *push) putManifest(ctx context.Context) error {
 	name, err := putEntry(ctx, p.writer.storage, entry{Files: p.files})
@@ -193,7 +196,7 @@ func readEntry(ctx context.Context, s store.Store, name string) (entry, error) {
 		return entry{}, err
 	}
 	if e.Format > Format {
-		return entry{}, fmt.Errorf("format %d is newer than %d: use a newer spanloop", e.Format, Format)
+		return entry{}, fmt.Errorf("format %d: %w: use a newer spanloop", e.Format, errNewer)
 	}
 	for _, f := range e.Files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {

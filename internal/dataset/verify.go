@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	stdpath "path"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -19,82 +20,99 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
-// Kinds of findings.
-const (
-	FindingMissing    = "missing"
-	FindingTruncated  = "truncated"
-	FindingAltered    = "altered"
-	FindingRows       = "row_count"
-	FindingDuplicated = "duplicated"
-	FindingOrphan     = "orphan"
-	FindingUnfinished = "unfinished"
-	FindingManifest   = "manifest"
-	FindingDangling   = "dangling"
-)
-
-// Finding is one fault of a dataset.
-type Finding struct {
-	Kind   string `json:"kind"`
-	Path   string `json:"path"`
-	Detail string `json:"detail"`
-}
-
-// Verification is the result of Verify.
-type Verification struct {
-	Files    int       `json:"files"`
-	Rows     int64     `json:"rows"`
-	Bytes    int64     `json:"bytes"`
-	Findings []Finding `json:"findings"`
-}
-
 // Verify compares every file with the manifest: what is missing, cut short,
-// altered, of another row count, stored twice, or named by no manifest; and
-// every reference to a message with its partition.
+// altered, of another row count, stored twice, moved, in a folder that its rows
+// do not belong in, or named by no manifest; and every reference to a message
+// with its partition.
 func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 	m, err := loadManifest(ctx, d.store)
 	if err != nil {
 		return Verification{}, err
 	}
-	v := verifier{store: d.store}
+	v := verifier{store: d.store, manifest: m, contents: map[string]string{}, lost: map[string]string{}}
 	for name, reason := range m.broken {
-		v.add(FindingManifest, name, reason.Error())
+		v.add(FindingManifest, name, "cannot be read: "+reason.Error())
 	}
-	named := map[string]bool{}
-	for _, r := range m.removed {
-		// It waits for its readers, or is gone.
-		named[r.Path] = true
-	}
-	contents, sound := map[string]string{}, map[string]bool{}
+	sound := map[string]bool{}
 	for _, f := range m.files {
 		if err := ctx.Err(); err != nil {
 			return v.Verification, err
 		}
-		named[f.Path] = true
 		v.Files++
 		v.Rows += f.Rows
 		v.Bytes += f.Bytes
-		if v.checkFile(ctx, f) {
-			contents[f.SHA256], sound[f.Path] = f.Path, true
+		sound[f.Path] = v.checkFile(ctx, f)
+		if sound[f.Path] {
+			v.noteContent(f)
 		}
 	}
-	if err := v.checkStrangers(ctx, named, contents); err != nil {
+	if err := v.checkStrangers(ctx); err != nil {
 		return v.Verification, err
 	}
 	if err := v.checkHistories(ctx, m.files, sound); err != nil {
 		return v.Verification, err
 	}
+	if err := v.checkRows(ctx, m.files, sound); err != nil {
+		return v.Verification, err
+	}
+	if err := v.forgetChanges(ctx); err != nil {
+		return v.Verification, err
+	}
 	sortFindings(v.Findings)
+	sortFindings(v.Remarks)
 	return v.Verification, nil
 }
 
 // verifier compares the files of a store with what its manifest says.
 type verifier struct {
 	Verification
-	store store.Store
+	store    store.Store
+	manifest manifest
+	// contents are the sound files, and lost the missing ones, by their SHA-256.
+	contents, lost map[string]string
 }
 
 func (v *verifier) add(kind, path, detail string) {
-	v.Findings = append(v.Findings, Finding{Kind: kind, Path: path, Detail: detail})
+	v.Findings = append(v.Findings, Finding{Kind: kind, Path: path, Detail: detail, Advice: advice[kind]})
+}
+
+// noteContent notes what a sound file holds. Names are made from content: the
+// same content under two names is a copy.
+func (v *verifier) noteContent(f File) {
+	if original, twice := v.contents[f.SHA256]; twice {
+		v.add(FindingDuplicated, f.Path, "same content as "+original+", and both are in the manifest: every row counts twice for who reads the files themselves")
+		return
+	}
+	v.contents[f.SHA256] = f.Path
+}
+
+// forgetChanges drops what others changed meanwhile: files that a push or a
+// compaction took into the manifest or out of it.
+func (v *verifier) forgetChanges(ctx context.Context) error {
+	if len(v.Findings) == 0 {
+		return nil
+	}
+	now, err := loadManifest(ctx, v.store)
+	if err != nil {
+		return err
+	}
+	before, after := v.manifest.paths(), now.paths()
+	v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool {
+		return f.Kind != FindingManifest && before[f.Path] != after[f.Path]
+	})
+	return nil
+}
+
+// paths tells of each file that entries name whether it is part of the dataset.
+func (m *manifest) paths() map[string]bool {
+	named := map[string]bool{}
+	for _, r := range m.removed {
+		named[r.Path] = false
+	}
+	for _, f := range m.files {
+		named[f.Path] = true
+	}
+	return named
 }
 
 // checkFile compares one file with its manifest entry; true when it is sound.
@@ -102,7 +120,10 @@ func (v *verifier) checkFile(ctx context.Context, f File) bool {
 	info, err := v.store.Stat(ctx, f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		v.add(FindingMissing, f.Path, fmt.Sprintf("%d rows are named by the manifest", f.Rows))
+		v.add(FindingMissing, f.Path, fmt.Sprintf("the manifest names it, with %d rows", f.Rows))
+		if v.lost != nil {
+			v.lost[f.SHA256] = f.Path
+		}
 		return false
 	case err != nil:
 		v.add(FindingMissing, f.Path, err.Error())
@@ -130,39 +151,42 @@ func (v *verifier) checkFile(ctx context.Context, f File) bool {
 	return true
 }
 
-// checkStrangers looks for files that no manifest names.
-func (v *verifier) checkStrangers(ctx context.Context, named map[string]bool, contents map[string]string) error {
-	for _, table := range Tables {
-		err := v.store.List(ctx, table, func(item store.Info) error {
-			switch path := item.Name; {
-			case named[path]:
-			case strings.HasSuffix(path, store.InProgress):
-				v.add(FindingUnfinished, path, "left by a crash, or being written now")
-			case !strings.HasSuffix(path, ".parquet"):
-				v.add(FindingOrphan, path, "no file of a dataset")
-			case strings.HasPrefix(stdpath.Base(path), compactedPrefix):
-				v.add(FindingUnfinished, path, "left by a compaction that did not end; the next one removes it")
-			default:
-				v.addStranger(ctx, path, contents)
-			}
-			return ctx.Err()
-		})
-		if err != nil {
-			return err
+// checkStrangers looks for files that no manifest names, and for unfinished ones.
+func (v *verifier) checkStrangers(ctx context.Context) error {
+	named := v.manifest.paths()
+	return v.store.List(ctx, "", func(item store.Info) error {
+		_, known := named[item.Name]
+		table, _, _ := strings.Cut(item.Name, "/")
+		switch name := item.Name; {
+		case known || table == quarantineDir:
+		case strings.HasSuffix(name, store.InProgress):
+			v.add(FindingUnfinished, name, "left by a crash, or being written now")
+		case !slices.Contains(Tables, table):
+			// Whatever else a folder holds, nobody reads it as part of the dataset.
+		case !strings.HasSuffix(name, ".parquet"):
+			v.add(FindingOrphan, name, "no file of a dataset")
+		case strings.HasPrefix(stdpath.Base(name), compactedPrefix) && len(v.manifest.broken) == 0:
+			v.add(FindingUnfinished, name, "left by a compaction that did not end; the next one removes it")
+		default:
+			v.addStranger(ctx, name)
 		}
-	}
-	return nil
+		return ctx.Err()
+	})
 }
 
-func (v *verifier) addStranger(ctx context.Context, path string, contents map[string]string) {
+func (v *verifier) addStranger(ctx context.Context, path string) {
 	sum := ""
 	source, err := v.store.Open(ctx, path)
 	if err == nil {
 		sum, err = fileDigest(source)
 		_ = source.Close()
 	}
-	if original, twice := contents[sum]; err == nil && twice {
+	if original, twice := v.contents[sum]; err == nil && twice {
 		v.add(FindingDuplicated, path, "same content as "+original)
+		return
+	}
+	if home, missing := v.lost[sum]; err == nil && missing {
+		v.add(FindingMisplaced, path, "the content of "+home+", which is missing")
 		return
 	}
 	v.add(FindingOrphan, path, "no manifest names it: its push was not acknowledged, or the file is not ours")

@@ -185,3 +185,22 @@ func TestVerifyKnowsRemovals(t *testing.T) {
 		_ = os.Remove(old)
 	}
 }
+
+// A push that ends while a dataset is verified leaves no finding.
+func TestVerifyForgetsWhatChangedMeanwhile(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	d, err := Open(dir)
+	require.NoError(t, err)
+	before, err := loadManifest(t.Context(), d.store)
+	require.NoError(t, err)
+	_, err = w.WriteTraces(t.Context(), chat(2))
+	require.NoError(t, err)
+	files, err := d.Files(t.Context(), TableSpans)
+	require.NoError(t, err)
+	v := verifier{store: d.store, manifest: before}
+	v.add(FindingOrphan, files[0].Path, "not named yet")
+	v.add(FindingOrphan, "spans/other.parquet", "never named")
+	require.NoError(t, v.forgetChanges(t.Context()))
+	require.Len(t, v.Findings, 1)
+	assert.Equal(t, "spans/other.parquet", v.Findings[0].Path)
+}
