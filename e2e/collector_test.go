@@ -100,6 +100,7 @@ func (c *collector) start(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	require.NoError(t, c.proc.WaitListening(ctx, fmt.Sprintf("localhost:%d", c.httpPort)))
+	c.waitReady(t)
 }
 
 func (c *collector) launch(t *testing.T) {
@@ -124,6 +125,14 @@ func (c *collector) launch(t *testing.T) {
 	})
 	require.NoError(t, err)
 	c.proc = proc
+}
+
+// waitReady waits until all components run: an interrupt before that ends the
+// collector at once, with what it has accepted, since it takes signals only then.
+func (c *collector) waitReady(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(c.proc.Tail(200), "Everything is ready") },
+		60*time.Second, 20*time.Millisecond, "the collector is not ready")
 }
 
 // stop ends the collector gently: what it has accepted is in the dataset then.
