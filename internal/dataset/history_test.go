@@ -36,20 +36,20 @@ func TestSplitHistory(t *testing.T) {
 }
 
 func TestRoleOf(t *testing.T) {
-	for message, want := range map[string]string{
-		`{"role":"user","parts":[]}`:                       "user",
-		` { "parts" : [ {"role":"x"} ] , "role" : "tool"}`: "tool",
-		`{"a":"\"role\":","b":{"role":"x"},"role":"y"}`:    "y",
-		`{"role":"a\u0062"}`:                               "",
-		`{"role":1}`:                                       "",
-		`{"role"`:                                          "",
-		`{"role":`:                                         "",
-		`{"role":"`:                                        "",
-		`{}`:                                               "",
-		`{1:2}`:                                            "",
-		`{"parts":[]}`:                                     "",
+	for _, c := range []struct{ message, role string }{
+		{`{"role":"user","parts":[]}`, "user"},
+		{` { "parts" : [ {"role":"x"} ] , "role" : "tool"}`, "tool"},
+		{`{"a":"\"role\":","b":{"role":"x"},"role":"y"}`, "y"},
+		{`{"role":"a\u0062"}`, ""},
+		{`{"role":1}`, ""},
+		{`{"role"`, ""},
+		{`{"role":`, ""},
+		{`{"role":"`, ""},
+		{`{}`, ""},
+		{`{1:2}`, ""},
+		{`{"parts":[]}`, ""},
 	} {
-		assert.Equal(t, want, roleOf(message), message)
+		assert.Equal(t, c.role, roleOf(c.message), c.message)
 	}
 }
 
