@@ -204,9 +204,9 @@ func (g *Generator) span(span ptrace.Span) {
 		t = new(talk)
 	}
 	if t.turns == 0 {
-		t.begin(g)
+		t.begin(g, v)
 	}
-	g.attributes(span.Attributes(), v, t, user, answer)
+	g.attributes(span.Attributes(), t, user, answer)
 }
 
 // scores appends scores as the evaluation processor does: all at one time.
@@ -219,7 +219,8 @@ func (g *Generator) scores(spans ptrace.SpanSlice) {
 	}
 }
 
-func (g *Generator) attributes(a pcommon.Map, v *version, t *talk, user, answer string) {
+func (g *Generator) attributes(a pcommon.Map, t *talk, user, answer string) {
+	v := t.version
 	a.EnsureCapacity(36)
 	a.PutStr("gen_ai.operation.name", "chat")
 	a.PutStr("gen_ai.provider.name", "openai")

@@ -5,9 +5,11 @@ package benchdata
 
 import "fmt"
 
-// talk is a conversation: each call of it repeats the messages before.
+// talk is a conversation: each call of it repeats the messages before, under the
+// same prompt version.
 type talk struct {
 	id      string
+	version *version
 	history string
 	// turns are the calls that are still to come.
 	turns int
@@ -29,8 +31,8 @@ func NewConversations(seed uint64, versions int) *Generator {
 }
 
 // begin starts a conversation, of one call when calls stand alone.
-func (t *talk) begin(g *Generator) {
-	*t = talk{id: fmt.Sprintf("conv-%08x", g.random.Uint32()), turns: 1}
+func (t *talk) begin(g *Generator, v *version) {
+	*t = talk{id: fmt.Sprintf("conv-%08x", g.random.Uint32()), version: v, turns: 1}
 	if len(g.talks) > 0 {
 		t.turns += g.random.IntN(maxTurns)
 	}
