@@ -99,7 +99,7 @@ fuzz: ## every fuzz test for FUZZTIME each, a duration or a count (2000x)
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | cut -c6- | sort -u); do \
 	    echo "fuzz: $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
 
-crash: build ## kill -9 under load, CRASHES times: acknowledged = present
+crash: build ## kill -9 under load, CRASHES times, and on full disks: acknowledged = present
 	SPANLOOP_CRASHES=$(CRASHES) $(GO) test -tags e2e -run TestCrash -v -count 1 -timeout 60m ./e2e/...
 
 soak: build ## full speed for SOAK: rows in = rows out, memory and open files flat

@@ -142,6 +142,14 @@ func (c *collector) stop(t *testing.T) {
 	c.proc = nil
 }
 
+// log is what the collector wrote since its first start.
+func (c *collector) log(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(c.logs, "collector.log"))
+	require.NoError(t, err)
+	return string(content)
+}
+
 // post sends one OTLP/HTTP request and returns the answer's status and body.
 func (c *collector) post(signal, contentType string, body []byte) (int, string, error) {
 	url := fmt.Sprintf("http://localhost:%d/v1/%s", c.httpPort, signal)

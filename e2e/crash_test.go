@@ -125,6 +125,12 @@ func (l *load) acknowledgements() int {
 	return len(l.acknowledged)
 }
 
+func (l *load) refusals() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.refused)
+}
+
 // spansBySeed counts the spans of each request.
 const spansBySeed = "SELECT CAST('0x' || left(span_id, 8) AS BIGINT) AS seed, count(*) AS n, count(DISTINCT span_id) AS spans FROM spans GROUP BY seed"
 
