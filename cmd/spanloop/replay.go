@@ -161,7 +161,7 @@ func replayError(err error) error {
 	switch {
 	case errors.As(err, &exit):
 		return err
-	case errors.Is(err, replay.ErrUnfaithful):
+	case errors.Is(err, replay.ErrUnfaithful), errors.Is(err, replay.ErrNoContent):
 		return &exitError{Code: exitCannotTell, Err: err}
 	case errors.Is(err, replay.ErrSpanID), errors.Is(err, replay.ErrNotFound), errors.Is(err, replay.ErrNotACall),
 		errors.Is(err, replay.ErrChange), errors.Is(err, replay.ErrBudget), errors.Is(err, wire.ErrDialect),

@@ -11,19 +11,25 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/spanloop/spanloop/internal/dataset"
+	"github.com/spanloop/spanloop/internal/redact"
 )
 
 // Config configures the exporter. The defaults work.
 type Config struct {
 	// Path is the dataset's folder.
 	Path string `mapstructure:"path"`
-	// Content says how much of the messages is stored: full.
+	// Content says what is stored of texts: full, redacted or hashes.
 	Content string `mapstructure:"content"`
+	// RedactionKey makes the tokens that replace values.
+	RedactionKey configopaque.String `mapstructure:"redaction_key"`
+	// Redaction refines what is replaced.
+	Redaction RedactionConfig `mapstructure:"redaction"`
 	// Include is genai, or all for spans of other kinds too.
 	Include string `mapstructure:"include"`
 	// Compression is zstd, snappy or none.
@@ -51,7 +57,7 @@ func createDefaultConfig() component.Config {
 	retry.MaxElapsedTime = 0
 	return &Config{
 		Path:         "./spanloop-data",
-		Content:      "full",
+		Content:      redact.ModeFull,
 		Include:      dataset.IncludeGenAI,
 		Compression:  dataset.CodecZstd,
 		MaxSpanBytes: dataset.DefaultMaxSpanBytes,
@@ -74,7 +80,12 @@ func (c *Config) Validate() error {
 	if scheme, _, found := strings.Cut(c.Path, "://"); found {
 		problems = append(problems, fmt.Errorf("path: %s:// is not supported: give a local directory", scheme))
 	}
-	oneOf("content", c.Content, "full")
+	oneOf("content", c.Content, redact.ModeFull, redact.ModeRedacted, redact.ModeHashes)
+	if c.Content == redact.ModeRedacted || c.Content == redact.ModeHashes {
+		if _, err := c.redactor(); err != nil {
+			problems = append(problems, err)
+		}
+	}
 	oneOf("include", c.Include, dataset.IncludeGenAI, dataset.IncludeAll)
 	oneOf("compression", c.Compression, dataset.CodecZstd, dataset.CodecSnappy, dataset.CodecNone)
 	if c.MaxSpanBytes <= 0 {
@@ -90,6 +101,9 @@ func (c *Config) traps() []string {
 		return nil
 	}
 	var warnings []string
+	if c.Content != redact.ModeFull {
+		warnings = append(warnings, "sending_queue.storage keeps what waits to be written on disk as it came: content: "+c.Content+" is about the dataset only; encrypt that disk")
+	}
 	if !c.Retry.Enabled {
 		warnings = append(warnings, "sending_queue.storage is set but retry_on_failure is disabled: a failed write loses spans that were acknowledged")
 	}

@@ -28,6 +28,8 @@ func load(t *testing.T, content map[string]any) *Config {
 	return config
 }
 
+const longKey = "a key that nobody knows"
+
 // An empty section leaves the defaults that the README states.
 func TestDefaults(t *testing.T) {
 	c := load(t, map[string]any{})
@@ -51,6 +53,10 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"path: a directory":                    {"path": ""},
 		"path: s3:// is not supported":         {"path": "s3://bucket/data"},
 		`content: "some" is not one of full`:   {"content": "some"},
+		"redaction_key: a secret of at least":  {"content": "redacted"},
+		"redaction_key: a secret of":           {"content": "hashes", "redaction_key": "5ecre7"},
+		`redaction::rules[1]: "mail" is not`:   {"content": "redacted", "redaction_key": longKey, "redaction": map[string]any{"rules": []any{"ip", "mail"}}},
+		"redaction::patterns[0]: regex: error": {"content": "redacted", "redaction_key": longKey, "redaction": map[string]any{"patterns": []any{map[string]any{"name": "x", "regex": "("}}}},
 		`include: "most" is not one of genai`:  {"include": "most"},
 		`compression: "lzma" is not one of`:    {"compression": "lzma"},
 		"max_span_bytes: -1 is not above zero": {"max_span_bytes": -1},
@@ -61,6 +67,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		err := confmap.Validate(load(t, content))
 		require.Error(t, err, key)
 		assert.Contains(t, err.Error(), key)
+		assert.NotContains(t, err.Error(), "5ecre7")
 	}
 	unknown := confmap.NewFromStringMap(map[string]any{"pth": "x"}).Unmarshal(createDefaultConfig())
 	require.Error(t, unknown)
@@ -77,6 +84,9 @@ func TestTraps(t *testing.T) {
 	off := load(t, stored(map[string]any{"retry_on_failure": map[string]any{"enabled": false}})).traps()
 	require.Len(t, off, 1)
 	assert.Contains(t, off[0], "retry_on_failure is disabled")
+	open := load(t, stored(map[string]any{"content": "redacted", "redaction_key": longKey})).traps()
+	require.Len(t, open, 1)
+	assert.Contains(t, open[0], "as it came")
 	short := load(t, stored(map[string]any{"retry_on_failure": map[string]any{"max_elapsed_time": "5m"}})).traps()
 	require.Len(t, short, 1)
 	assert.Contains(t, short[0], "5m0s")

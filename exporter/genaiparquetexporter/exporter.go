@@ -55,8 +55,12 @@ func (e *parquetExporter) start(context.Context, component.Host) error {
 	for _, warning := range e.config.traps() {
 		e.logger.Warn(warning)
 	}
+	redactor, err := e.config.redactor()
+	if err != nil {
+		return err
+	}
 	writer, err := dataset.NewWriter(e.config.Path, dataset.WriterOptions{
-		Codec: e.config.Compression, Include: e.config.Include, MaxSpanBytes: e.config.MaxSpanBytes,
+		Codec: e.config.Compression, Include: e.config.Include, MaxSpanBytes: e.config.MaxSpanBytes, Redactor: redactor,
 	})
 	if err != nil {
 		return err

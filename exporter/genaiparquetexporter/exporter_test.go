@@ -5,6 +5,7 @@ package genaiparquetexporter
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
@@ -189,4 +191,40 @@ func TestMetrics(t *testing.T) {
 	}
 	sum("rows", "table", map[string]int64{"spans": 2})
 	sum("refused_spans", "reason", map[string]int64{"missing_id": 1, "not_genai": 1, "duplicate": 1})
+}
+
+// The configured mode, rules and key are those of the dataset, for spans and logs.
+func TestContentIsRedacted(t *testing.T) {
+	content := map[string]any{
+		"content": "redacted", "redaction_key": longKey, "compression": "none",
+		"redaction": map[string]any{
+			"rules": []any{"email"}, "keep": []any{"app.kept"}, "patterns": []any{map[string]any{"name": "customer", "regex": `C-\d{4}`}},
+		},
+	}
+	e, dir := start(t, content)
+	td := chat(1)
+	a := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes()
+	a.PutStr("app.note", "bob@example.com of C-1234 at 10.1.2.3")
+	a.PutStr("app.kept", "ann@example.com")
+	td.MarkReadOnly()
+	require.NoError(t, e.ConsumeTraces(t.Context(), td))
+	require.NoError(t, e.Shutdown(t.Context()))
+	d, err := dataset.Open(dir)
+	require.NoError(t, err)
+	stored, err := d.ReadTraces(t.Context(), dataset.Filter{})
+	require.NoError(t, err)
+	raw := stored.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().AsRaw()
+	assert.Regexp(t, `^\[email:[a-p]{16}\] of \[customer:[a-p]{16}\] at 10\.1\.2\.3$`, raw["app.note"])
+	assert.Equal(t, "ann@example.com", raw["app.kept"])
+	assert.Equal(t, "redacted", raw["spanloop.content.mode"])
+	assert.EqualValues(t, 2, raw["spanloop.content.redactions"])
+}
+
+// Nobody reads the key from a configuration that is printed.
+func TestKeyIsOpaque(t *testing.T) {
+	config := load(t, map[string]any{"content": "redacted", "redaction_key": longKey})
+	assert.NotContains(t, fmt.Sprintf("%v %+v", config, config), longKey)
+	printed := confmap.New()
+	require.NoError(t, printed.Marshal(config))
+	assert.NotContains(t, fmt.Sprint(printed.ToStringMap()), longKey)
 }

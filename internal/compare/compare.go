@@ -224,6 +224,9 @@ func (r *Report) load(ctx context.Context, db traffic.Querier, o Options, window
 		}
 		return strings.Compare(a.TraceID+a.SpanID, b.TraceID+b.SpanID)
 	})
+	if gate, ok := traffic.ContentGate(calls); ok {
+		r.Gates = append(r.Gates, gate)
+	}
 	frame := traffic.NewFrame(calls)
 	counts := frame.Clusters()
 	if counts[0] == 0 || counts[1] == 0 {

@@ -80,6 +80,8 @@ type spanLeaves struct {
 	OutputChars            *parquetfile.Column `path:"output_chars"`
 	ToolCallCount          *parquetfile.Column `path:"tool_call_count"`
 	IsReplay               *parquetfile.Column `path:"is_replay"`
+	ContentMode            *parquetfile.Column `path:"content_mode"`
+	Redactions             *parquetfile.Column `path:"redactions"`
 	AttributesKeys         *parquetfile.Column `path:"attributes.key_value.key"`
 	AttributesValues       *parquetfile.Column `path:"attributes.key_value.value"`
 	AttributeTypes         *parquetfile.Column `path:"attribute_types"`

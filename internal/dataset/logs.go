@@ -44,7 +44,12 @@ func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
 					p.result.Skipped++
 					continue
 				}
-				p.sortEvent(record, event, contents)
+				stored, event, measured := w.storedRecord(record, event, sl, rl)
+				if event == nil {
+					p.result.Skipped++
+					continue
+				}
+				p.sortEvent(stored, event, measured, contents)
 			}
 		}
 	}
@@ -63,7 +68,7 @@ func (w *Writer) WriteLogs(ctx context.Context, ld plog.Logs) (Result, error) {
 
 // sortEvent files one event. An event without a span id can be joined by the
 // answer's id if it is a score; content without one is skipped.
-func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, contents map[partition][]contentRow) {
+func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, measured *measure, contents map[partition][]contentRow) {
 	at := int64(record.Timestamp())
 	if at == 0 {
 		at = int64(record.ObservedTimestamp())
@@ -89,6 +94,9 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, contents 
 		traceID: traceID, spanID: spanID, at: at,
 		system: clean(c.System.JSON()), input: clean(c.Input.JSON()), output: clean(c.Output.JSON()), tools: clean(c.Tools.JSON()),
 		calls: c.ToolCalls(), chars: utf8.RuneCountInString(c.OutputText()),
+	}
+	if measured != nil {
+		row.chars = measured.outputChars
 	}
 	row.id = digest([]byte(traceID + spanID + strconv.FormatInt(at, 10) + row.system + row.input + row.output + row.tools))[:32]
 	part := partition{name: Unresolved, version: NoVersion, day: dayOf(at)}

@@ -97,7 +97,7 @@ func (p *push) collectTools(r *spanRow) {
 	}
 	for i, d := range list {
 		_, version, ok := cutLast(r.identity.ToolVersions[i], '@')
-		hash, err := toolHash(d)
+		hash, err := r.toolHash(i, d)
 		if !ok || err != nil {
 			continue
 		}

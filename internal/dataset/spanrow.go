@@ -26,13 +26,15 @@ type spanRow struct {
 	part     partition
 
 	// digits are those of traceID, spanID and parentID.
-	digits                  [64]byte
-	traceID, spanID         string
-	parentID                string
-	system, input, output   string
-	tools, params           string
-	calls                   []genai.ToolCall
-	outputChars             int
+	digits                [64]byte
+	traceID, spanID       string
+	parentID              string
+	system, input, output string
+	tools, params         string
+	calls                 []genai.ToolCall
+	outputChars           int
+	// measure is set where the rest is not the original.
+	measure                 *measure
 	promptName, promptValue string
 	cost                    genai.Opt[float64]
 

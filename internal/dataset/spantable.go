@@ -201,10 +201,14 @@ func (t *spanTable) writeContent(r *spanRow) (int, error) {
 	writeCalls(ids, names, arguments, r.calls, t.clean)
 	t.optional(t.c.ToolName, r.toolName())
 	t.optional(t.c.ToolVersion, r.identity.ToolVersion)
-	t.c.InputChars.Int(clampInt32(len(r.input) + len(r.system)))
-	t.c.OutputChars.Int(clampInt32(r.outputChars))
+	inputChars, outputChars := r.sizes()
+	t.c.InputChars.Int(clampInt32(inputChars))
+	t.c.OutputChars.Int(clampInt32(outputChars))
 	t.c.ToolCallCount.Int(clampInt32(len(r.calls)))
 	t.c.IsReplay.Bool(identity.IsReplay(r.span.Attributes()))
+	mode, redactions := r.mode()
+	t.c.ContentMode.Text(mode)
+	t.c.Redactions.Int(clampInt32(int(redactions)))
 	return len(r.system) + inline + len(r.output) + len(r.tools), nil
 }
 

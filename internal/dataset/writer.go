@@ -15,10 +15,12 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/redact"
 )
 
 // Inclusion says which spans are stored.
@@ -38,6 +40,8 @@ type WriterOptions struct {
 	Include string
 	// MaxSpanBytes bounds a span's size as OTLP; larger ones are rejected.
 	MaxSpanBytes int
+	// Redactor replaces content before it is stored; nil stores it as it is.
+	Redactor *redact.Redactor
 }
 
 // Writer writes spans, scores, prompts and tools. It keeps no rows: when a write
@@ -229,9 +233,9 @@ func (p *push) sort(td ptrace.Traces) {
 	}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			o := newOrigin(rs, ss)
+			o := p.writer.storedOrigin(rs, ss)
 			for _, span := range ss.Spans().All() {
-				p.sortSpan(span, o)
+				p.sortSpan(span, ss.Scope(), rs.Resource(), o)
 			}
 		}
 	}
@@ -242,10 +246,14 @@ type spanKey struct {
 	span  [8]byte
 }
 
-func (p *push) sortSpan(span ptrace.Span, o *origin) {
+// sortSpan files a span of a scope and resource; o is what is stored of those.
+func (p *push) sortSpan(span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon.Resource, o *origin) {
 	m := &p.tables.rows
 	row := m.spans.next()
-	isGenAI := genai.ReadInto(&row.call, span, o.ss.Scope(), o.rs.Resource())
+	isGenAI := genai.ReadInto(&row.call, span, scope, resource)
+	if p.writer.options.Redactor != nil && (isGenAI || p.writer.options.Include == IncludeAll) {
+		span = row.redact(p.writer.options.Redactor, span, isGenAI, o)
+	}
 	if !p.takes(span, o, isGenAI) {
 		m.spans.back()
 		return

@@ -137,6 +137,9 @@ func analyse(calls []traffic.Call, extent traffic.Extent, o Options) *Report {
 	if extent.SampledOneIn > 1 {
 		r.gate("sample", traffic.GateWarns, fmt.Sprintf("%d calls: one session or trace in %d was read, chosen by hash", extent.Calls, extent.SampledOneIn))
 	}
+	if gate, ok := traffic.ContentGate(calls); ok {
+		r.Gates = append(r.Gates, gate)
+	}
 	if o.windowed() {
 		a.windows()
 	} else {

@@ -51,6 +51,10 @@ const (
 	// AttrDuplicateOf is the span id, in lower-case hex, of the span that counts
 	// for the same model call: set on wrappers and second reports of a call.
 	AttrDuplicateOf = genai.AttrDuplicateOf
+	// AttrContentMode is set where content was replaced before it was stored:
+	// redacted or hashes. AttrRedactions counts the values that rules matched.
+	AttrContentMode = "spanloop.content.mode"
+	AttrRedactions  = "spanloop.content.redactions"
 	// AttrProblems lists what on the span could not be read, as
 	// "attribute: reason".
 	AttrProblems = "spanloop.problems"

@@ -4,6 +4,7 @@
 package replay
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -39,6 +40,9 @@ func Check(source *Source, request *wire.Request) []wire.Note {
 	c.notes = slices.Clone(request.Notes)
 	if source.joined {
 		c.add(wire.Info, "content-from-events", "", "the span's content was found on log events")
+	}
+	if source.Redacted > 0 {
+		c.add(wire.Warning, "stored-redacted", "", fmt.Sprintf("%d values of the call were replaced by tokens before it was stored: the model is sent the tokens", source.Redacted))
 	}
 	if !c.proved {
 		c.content()

@@ -12,6 +12,7 @@ import (
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/redact"
 	"github.com/spanloop/spanloop/internal/registry"
 	"github.com/spanloop/spanloop/internal/wire"
 )
@@ -130,6 +131,10 @@ func (p *Plan) mark(span ptrace.Span, runID string, run *Run) {
 	a.PutStr(AttrArm, run.Arm)
 	a.PutInt(AttrN, int64(run.N))
 	a.PutStr(AttrFidelity, string(p.Request.Grade))
+	if p.Source.Redacted > 0 {
+		a.PutStr(identity.AttrContentMode, redact.ModeRedacted)
+		a.PutInt(identity.AttrRedactions, p.Source.Redacted)
+	}
 	if p.Pinned != "" {
 		a.PutStr(AttrPinnedModel, p.Pinned)
 	}

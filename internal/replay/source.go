@@ -20,6 +20,7 @@ import (
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/redact"
 	"github.com/spanloop/spanloop/internal/registry"
 	"github.com/spanloop/spanloop/internal/wire"
 )
@@ -29,6 +30,8 @@ var (
 	ErrSpanID   = errors.New("span id")
 	ErrNotFound = errors.New("no such span")
 	ErrNotACall = errors.New("not a model call")
+	// ErrNoContent is returned for a call of which only hashes were stored.
+	ErrNoContent = errors.New("content not stored")
 )
 
 // SpanSource finds spans; *dataset.Dataset is one.
@@ -46,6 +49,10 @@ type Source struct {
 	Recorded wire.Recorded
 	// Scores are those on the span.
 	Scores []evaluator.Score
+
+	// Redacted is how many values were replaced before the call was stored; -1
+	// when it was stored as it came.
+	Redacted int64
 
 	// joined is set when content came from log events.
 	joined bool
@@ -132,6 +139,13 @@ func (s *Source) read(snapshot *registry.Snapshot) error {
 	}
 	if call.Kind != genai.KindInference || !call.Counted {
 		return fmt.Errorf("%w: span %s is %q; replay the chat span of its trace %s", ErrNotACall, s.Span.SpanID(), s.Span.Name(), s.Span.TraceID())
+	}
+	s.Redacted = -1
+	switch mode, count := redact.ModeOf(s.Span.Attributes()); mode {
+	case redact.ModeHashes:
+		return fmt.Errorf("%w: span %s was written with content: hashes, so that there is no request to send; replay a call of a dataset written with content: full or redacted", ErrNoContent, s.Span.SpanID())
+	case redact.ModeRedacted:
+		s.Redacted = count
 	}
 	s.Call = call
 	s.Recorded = wire.RecordedOf(s.Span.Attributes())

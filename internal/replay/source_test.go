@@ -16,6 +16,8 @@ import (
 
 	"github.com/spanloop/spanloop/internal/dataset"
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/redact"
 	"github.com/spanloop/spanloop/internal/wire"
 )
 
@@ -36,6 +38,8 @@ func TestFind(t *testing.T) {
 	tool.edit = func(a pcommon.Map) { a.PutStr("gen_ai.operation.name", "execute_tool") }
 	other := call
 	other.edit = func(a pcommon.Map) { a.Clear() }
+	hashes := call
+	hashes.edit = func(a pcommon.Map) { a.PutStr(identity.AttrContentMode, redact.ModeHashes) }
 	for _, c := range []struct {
 		name, id string
 		spans    ptrace.Traces
@@ -50,12 +54,45 @@ func TestFind(t *testing.T) {
 		{"another trace", strings.Repeat("0", 32) + ":" + spanHex, call.traces(t), ErrNotFound, ""},
 		{"in two traces", spanHex, twice, ErrSpanID, "TRACE_ID:SPAN_ID"},
 		{"a tool's span", spanHex, tool.traces(t), ErrNotACall, "replay the chat span"},
+		{"only hashes", spanHex, hashes.traces(t), ErrNoContent, "content not stored: span " + spanHex + " was written with content: hashes"},
 		{"no model call", spanHex, other.traces(t), ErrNotACall, "no GenAI span"},
 	} {
 		_, err := Find(t.Context(), memory(c.spans), c.id, snapshot)
 		require.ErrorIs(t, err, c.want, c.name)
 		assert.Contains(t, err.Error(), c.text, c.name)
 	}
+}
+
+// A call that was stored redacted can be replayed; the plan and the runs say what
+// is sent.
+func TestReplayOfARedactedCall(t *testing.T) {
+	snapshot := load(t, registryFolder(t))
+	call := supportCall(t, snapshot)
+	redactor, err := redact.New(redact.Options{Key: []byte("a key that nobody knows")})
+	require.NoError(t, err)
+	traces := call.traces(t)
+	span := traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	redactor.Span(span)
+	source, err := Find(t.Context(), memory(traces), spanHex, snapshot)
+	require.NoError(t, err)
+	assert.Zero(t, source.Redacted, "nothing was found: the call is what it was")
+	plan, err := NewPlan(source, PlanOptions{Registry: snapshot})
+	require.NoError(t, err)
+	assert.NotContains(t, noteIDs(plan.Notes), "stored-redacted")
+
+	span.Attributes().PutStr("user.id", "ada@example.com")
+	redactor.Span(span)
+	source, err = Find(t.Context(), memory(traces), spanHex, snapshot)
+	require.NoError(t, err)
+	plan, err = NewPlan(source, PlanOptions{Registry: snapshot})
+	require.NoError(t, err)
+	assert.Contains(t, noteIDs(plan.Notes), "stored-redacted")
+	assert.NotEqual(t, wire.Mismatch, plan.Request.Grade, "the hash of the original does not stand in the way")
+	marked := ptrace.NewSpan()
+	plan.mark(marked, "run", &Run{})
+	mode, count := redact.ModeOf(marked.Attributes())
+	assert.Equal(t, redact.ModeRedacted, mode)
+	assert.Equal(t, source.Redacted, count)
 }
 
 type broken struct{}

@@ -56,6 +56,8 @@ type Call struct {
 	// VisibleInput are the sizes in bytes of instructions, history and tool
 	// definitions.
 	VisibleInput [3]float64
+	// ContentMode says what was stored of the texts: full, redacted or hashes.
+	ContentMode string
 	// Keys are the values of the declared stratum keys.
 	Keys []string
 

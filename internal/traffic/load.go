@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/redact"
 	"github.com/spanloop/spanloop/internal/stats"
 )
 
@@ -65,8 +66,9 @@ func (s *source) calls(ctx context.Context, where string, args []any, keys []str
 		keyColumns += " || chr(31) || " + expression
 		keyArgs = append(keyArgs, more...)
 	}
+	mode := "coalesce(" + s.column("content_mode", "VARCHAR") + ", '" + redact.ModeFull + "')"
 	long := func(column string) string {
-		return fmt.Sprintf("CASE WHEN strlen(%s) <= %d THEN %s END", column, maxText, column)
+		return fmt.Sprintf("CASE WHEN strlen(%s) <= %d AND %s <> '%s' THEN %s END", column, maxText, mode, redact.ModeHashes, column)
 	}
 	statement := fmt.Sprintf(`SELECT ''%s, trace_id, span_id, %s, prompt_version, start_time, duration_ns, time_to_first_token_ns,
 		cost_usd, input_tokens, output_tokens, coalesce(status, ''), coalesce(error_type, ''),
@@ -76,10 +78,11 @@ func (s *source) calls(ctx context.Context, where string, args []any, keys []str
 		coalesce(provider, ''), coalesce(request_model, ''), coalesce(response_model, ''), coalesce(system_fingerprint, ''),
 		coalesce(service_name, ''), coalesce(params_hash, ''), coalesce(toolset_hash, ''), coalesce(prompt_hash, ''),
 		coalesce(array_to_string(tool_versions, chr(31)), ''), coalesce(params, ''), coalesce(resource, ''), coalesce(scope, ''),
-		coalesce(attributes['server.address'], ''), coalesce(attributes['gen_ai.data_source.id'], '')
+		coalesce(attributes['server.address'], ''), coalesce(attributes['gen_ai.data_source.id'], ''),
+		%s, coalesce(%s, 0), coalesce(%s, 0)
 		FROM spans WHERE %s ORDER BY start_time, trace_id, span_id`,
 		keyColumns, clusterSQL, long("system_instructions"), long("input_messages"), long("output_messages"),
-		s.column("tool_definitions", "VARCHAR"), where)
+		s.column("tool_definitions", "VARCHAR"), mode, s.column("input_chars", "INTEGER"), s.column("output_chars", "INTEGER"), where)
 	rows, err := s.db.QueryContext(ctx, statement, append(keyArgs, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read calls: %w", err)
@@ -139,12 +142,14 @@ func (r *reader) read(rows *sql.Rows) (Call, error) {
 	var keys, cluster, status, tools, versions, resource, scope string
 	var version, system, input, output sql.NullString
 	var duration, first, cost, inputTokens, outputTokens sql.NullFloat64
+	var inputChars, outputChars float64
 	err := rows.Scan(&keys, &c.TraceID, &c.SpanID, &cluster, &version, &c.Start, &duration, &first, &cost, &inputTokens, &outputTokens,
 		&status, &c.ErrorType, &c.FinishReason, &tools, &system, &input, &output,
 		&c.VisibleInput[0], &c.VisibleInput[1], &c.VisibleInput[2],
 		&c.Identity.Provider, &c.Identity.RequestModel, &c.Identity.ResponseModel, &c.Identity.Fingerprint,
 		&c.Identity.Service, &c.Identity.ParamsHash, &c.Identity.ToolsetHash, &c.Identity.PromptHash, &versions,
-		&c.Identity.Params, &resource, &scope, &c.Identity.Server, &c.Identity.DataSource)
+		&c.Identity.Params, &resource, &scope, &c.Identity.Server, &c.Identity.DataSource,
+		&c.ContentMode, &inputChars, &outputChars)
 	if err != nil {
 		return c, err
 	}
@@ -162,7 +167,12 @@ func (r *reader) read(rows *sql.Rows) (Call, error) {
 	c.Identity.Params = r.share(c.Identity.Params)
 	c.Identity.ServiceVersion = r.share(gjson.Get(resource, `attributes.service\.version`).Str)
 	c.Identity.SDK = r.share(libraryOf(scope))
-	r.texts(&c, system.String, input.String, output.String)
+	c.ContentMode = r.share(c.ContentMode)
+	if c.ContentMode == redact.ModeHashes {
+		c.withoutContent(inputChars, outputChars)
+	} else {
+		r.texts(&c, system.String, input.String, output.String)
+	}
 	return c, nil
 }
 

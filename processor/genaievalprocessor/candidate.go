@@ -12,6 +12,7 @@ import (
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/redact"
 )
 
 // candidate is one call on its way through the rules.
@@ -36,13 +37,18 @@ type candidate struct {
 
 // isCandidate tells which spans are scored: model calls that generate, counted
 // once. Calls of our own judges and replays are left out: a replay carries the
-// scores that its run made.
+// scores that its run made. So are calls read from a dataset that holds hashes of
+// their texts only.
 func isCandidate(call *genai.Call, span ptrace.Span) bool {
 	if call.Kind != genai.KindInference || !call.Counted {
 		return false
 	}
 	_, isJudge := span.Attributes().Get(evaluator.AttrJudgeCall)
-	return !isJudge && !identity.IsReplay(span.Attributes())
+	if isJudge || identity.IsReplay(span.Attributes()) {
+		return false
+	}
+	mode, _ := redact.ModeOf(span.Attributes())
+	return mode != redact.ModeHashes
 }
 
 // init takes over a span that is a candidate; the room of the one before serves

@@ -16,6 +16,7 @@ import (
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/redact"
 )
 
 // Without configuration every call is scored by every evaluator that needs no
@@ -51,6 +52,7 @@ func TestOthersPassUntouched(t *testing.T) {
 		"call of our judge": func(s ptrace.Span) { s.Attributes().PutBool(evaluator.AttrJudgeCall, true) },
 		"replay":            func(s ptrace.Span) { s.Attributes().PutBool(identity.AttrReplay, true) },
 		"replay as text":    func(s ptrace.Span) { s.Attributes().PutStr(identity.AttrReplay, "true") },
+		"only hashes":       func(s ptrace.Span) { s.Attributes().PutStr(identity.AttrContentMode, redact.ModeHashes) },
 		"told twice":        func(s ptrace.Span) { s.Attributes().PutStr(genai.AttrDuplicateOf, "0102030405060708") },
 		"all rules decided": func(s ptrace.Span) {
 			s.Attributes().PutEmptySlice(evaluator.AttrDecisions).AppendEmpty().SetStr("default=scored")

@@ -68,7 +68,13 @@ func SpanID(name string) pcommon.SpanID {
 // batch.
 func Write(t testing.TB, dir string, batch int, spans ...Span) {
 	t.Helper()
-	w, err := dataset.NewWriter(dir, dataset.WriterOptions{})
+	WriteWith(t, dir, dataset.WriterOptions{}, batch, spans...)
+}
+
+// WriteWith is Write with a writer's options.
+func WriteWith(t testing.TB, dir string, o dataset.WriterOptions, batch int, spans ...Span) {
+	t.Helper()
+	w, err := dataset.NewWriter(dir, o)
 	require.NoError(t, err)
 	if batch <= 0 {
 		batch = max(1, len(spans))
