@@ -252,11 +252,11 @@ func appendJSONString(dst []byte, s string) []byte {
 // faithful tells whether attributes read back equal from the columns: valid
 // UTF-8, no key twice, not nested beyond reason, no NaN with a payload.
 func faithful(m pcommon.Map, known *validTexts) bool {
-	if m.Len() > 1 && hasDuplicate(m) {
+	if !known.validKeys(m) {
 		return false
 	}
-	for key, value := range m.All() {
-		if !utf8.ValidString(key) || !faithfulValue(value, known, 0) {
+	for _, value := range m.All() {
+		if !faithfulValue(value, known, 0) {
 			return false
 		}
 	}

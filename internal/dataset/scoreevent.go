@@ -139,6 +139,7 @@ func (r *spanRow) holdScores(m *rowMemory) {
 // addScore completes a row of the span.
 func (r *spanRow) addScore(row *scoreRow, at int64) *scoreRow {
 	row.part, row.traceID, row.spanID, row.at, row.event = r.part, r.traceID, r.spanID, at, notInSpan
+	row.key = spanKey{r.span.TraceID(), r.span.SpanID()}
 	row.part.day = dayOf(at)
 	return row
 }

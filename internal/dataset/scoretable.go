@@ -18,8 +18,10 @@ import (
 type scoreRow struct {
 	part            partition
 	traceID, spanID string
-	responseID      string
-	score           evaluator.Score
+	// key are these ids where the row holds an event of a span.
+	key        spanKey
+	responseID string
+	score      evaluator.Score
 	// at is in nanoseconds since 1970.
 	at int64
 	// event is the position among the span's events of the one that this row
@@ -141,9 +143,15 @@ func (t *scoreTable) write(r *scoreRow) error {
 // own has; such ids are not stored, since views and readers can make them from
 // the row.
 func hasDerivedID(r *scoreRow) bool {
-	s := &r.score
-	traceID, err := traceIDOf(r.traceID)
-	spanID, spanErr := spanIDOf(r.spanID)
-	return err == nil && spanErr == nil && utf8.ValidString(s.Name) && utf8.ValidString(s.EvaluatorVersion) &&
-		s.EvaluationID == evaluator.EvaluationID(traceID, spanID, s.Name, s.EvaluatorVersion)
+	s, key := &r.score, r.key
+	if r.event == notInSpan {
+		traceID, err := traceIDOf(r.traceID)
+		spanID, spanErr := spanIDOf(r.spanID)
+		if err != nil || spanErr != nil || !utf8.ValidString(s.Name) || !utf8.ValidString(s.EvaluatorVersion) {
+			return false
+		}
+		key = spanKey{traceID, spanID}
+	}
+	id := evaluator.EvaluationIDBytes(key.trace, key.span, s.Name, s.EvaluatorVersion)
+	return s.EvaluationID == string(id[:])
 }

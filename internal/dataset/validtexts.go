@@ -3,11 +3,23 @@
 
 package dataset
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"slices"
+	"unicode/utf8"
+	"unsafe"
 
-// validTexts are long texts that were found to be valid UTF-8: instructions and
-// tools come again on span after span, and to compare them is cheaper.
-type validTexts [16]string
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// validTexts are what was found valid in a push and mostly comes again on span
+// after span: to compare it is cheaper.
+type validTexts struct {
+	// texts are long ones of valid UTF-8, instructions and tools.
+	texts [16]string
+	// keys are those of a map in order, valid UTF-8 and none twice.
+	keys []string
+}
 
 // longText is the size from which a text is worth remembering.
 const longText = 512
@@ -16,15 +28,67 @@ const longText = 512
 // remembered.
 func (t *validTexts) valid(s string) bool {
 	if t == nil || len(s) < longText {
-		return utf8.ValidString(s)
+		return validString(s)
 	}
-	known := &t[len(s)%len(t)]
+	known := &t.texts[len(s)%len(t.texts)]
 	if *known == s {
 		return true
 	}
-	if !utf8.ValidString(s) {
+	if !validString(s) {
 		return false
 	}
 	*known = s
+	return true
+}
+
+// validString is utf8.ValidString, faster where much of a text is ASCII.
+func validString(s string) bool {
+	const step, highBits = 32, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for len(b) >= step {
+		any := binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[8:]) |
+			binary.LittleEndian.Uint64(b[16:]) | binary.LittleEndian.Uint64(b[24:])
+		if any&highBits != 0 {
+			break
+		}
+		b = b[step:]
+	}
+	return utf8.Valid(b)
+}
+
+// maxKnownKeys bounds the keys that are remembered.
+const maxKnownKeys = 128
+
+// validKeys tells whether a map's keys are valid UTF-8 and none stands twice. Of
+// a nil receiver nothing is remembered.
+func (t *validTexts) validKeys(m pcommon.Map) bool {
+	if t != nil && m.Len() == len(t.keys) && t.sameKeys(m) {
+		return true
+	}
+	if m.Len() > 1 && hasDuplicate(m) {
+		return false
+	}
+	for key := range m.All() {
+		if !utf8.ValidString(key) {
+			return false
+		}
+	}
+	if t != nil && m.Len() <= maxKnownKeys {
+		t.keys = slices.Grow(t.keys[:0], m.Len())
+		for key := range m.All() {
+			t.keys = append(t.keys, key)
+		}
+	}
+	return true
+}
+
+func (t *validTexts) sameKeys(m pcommon.Map) bool {
+	at := 0
+	for key := range m.All() {
+		if key != t.keys[at] {
+			return false
+		}
+		at++
+	}
 	return true
 }

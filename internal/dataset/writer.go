@@ -157,6 +157,9 @@ func (w *Writer) take() (*tables, error) {
 	if err != nil {
 		return nil, err
 	}
+	// One file is written after the other.
+	messages.enc.ShareCodec(spans.enc)
+	scores.enc.ShareCodec(spans.enc)
 	return &tables{spans: spans, messages: messages, scores: scores}, nil
 }
 
@@ -279,7 +282,7 @@ func (p *push) takes(span ptrace.Span, o *origin, isGenAI bool) bool {
 		p.reject(span, o, reasonMissingID)
 		return false
 	}
-	if size := sizer.SpanSize(span); size > p.writer.options.MaxSpanBytes {
+	if largerThan(span, p.writer.options.MaxSpanBytes) {
 		p.reject(span, o, reasonTooLarge)
 		return false
 	}

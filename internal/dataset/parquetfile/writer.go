@@ -71,6 +71,11 @@ func New(root *schema.GroupNode, props *parquet.WriterProperties, meta [][2]stri
 	return w, w.open()
 }
 
+// ShareCodec takes the compressor of another writer with the same codec, whose
+// memory is much of a writer's. The two must then not be used by two goroutines
+// at the same time.
+func (w *Writer) ShareCodec(other *Writer) { w.press = other.press }
+
 func (w *Writer) open() error {
 	w.rows, w.size, w.groups, w.begun = 0, 0, 0, false
 	pairs := metadata.NewKeyValueMetadata()

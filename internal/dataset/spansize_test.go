@@ -1,0 +1,51 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+func TestSpansAreNeverLargerThanTheBound(t *testing.T) {
+	for _, rs := range newGenerator(11).traces(3000).ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				size := sizer.SpanSize(span)
+				require.GreaterOrEqual(t, mostBytes(span), size)
+				require.False(t, largerThan(span, size))
+				require.True(t, largerThan(span, size-1))
+			}
+		}
+	}
+}
+
+// The smallest values have the largest share of what protobuf adds.
+func TestBoundHoldsForSmallAndLargeParts(t *testing.T) {
+	span := ptrace.NewSpan()
+	span.TraceState().FromRaw(strings.Repeat("t", 1<<14))
+	span.SetFlags(1<<32 - 1)
+	span.SetDroppedAttributesCount(1<<32 - 1)
+	span.SetDroppedEventsCount(1<<32 - 1)
+	span.SetDroppedLinksCount(1<<32 - 1)
+	list := span.Attributes().PutEmptySlice("")
+	for i := range 2000 {
+		list.AppendEmpty().SetInt(-1)
+		list.AppendEmpty()
+		list.AppendEmpty().SetEmptyMap().PutEmptyBytes("").FromRaw(make([]byte, i%3))
+		span.Attributes().PutInt(strings.Repeat("k", i%200), -1)
+		event := span.Events().AppendEmpty()
+		event.SetTimestamp(1<<64 - 1)
+		event.SetDroppedAttributesCount(1<<32 - 1)
+		link := span.Links().AppendEmpty()
+		link.SetFlags(1<<32 - 1)
+		link.SetTraceID([16]byte{1})
+		link.SetSpanID([8]byte{1})
+	}
+	list.AppendEmpty().SetStr(strings.Repeat("x", 1<<22))
+	require.GreaterOrEqual(t, mostBytes(span), sizer.SpanSize(span))
+}
