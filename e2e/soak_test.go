@@ -7,8 +7,10 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,21 +21,40 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// TestSoak sends at full speed for SPANLOOP_SOAK (30 s without it): every
-// acknowledged span is a row, once, and neither memory nor open files grow with
-// time.
+// memoryLimit bounds the collector's resident memory with the defaults.
+const memoryLimit = 400_000_000
+
+// TestSoak sends at full speed for SPANLOOP_SOAK (20 s without it) an arm: every
+// acknowledged span is a row, once, memory stays below its limit, and neither
+// memory nor open files grow with time.
 func TestSoak(t *testing.T) {
-	duration := 30 * time.Second
+	duration := 20 * time.Second
 	if text := os.Getenv("SPANLOOP_SOAK"); text != "" {
 		var err error
 		duration, err = time.ParseDuration(text)
 		require.NoError(t, err, "SPANLOOP_SOAK is a duration such as 5m")
 	}
+	for _, arm := range []struct {
+		name       string
+		perRequest int
+		spans      func(seed uint64) ptrace.Traces
+	}{
+		{"chat spans", 200, func(seed uint64) ptrace.Traces { return chatSpans(200, seed) }},
+		{"10,000 prompt versions", 200, func(seed uint64) ptrace.Traces { return manyVersions(200, seed) }},
+		{"spans of 5 MB", 1, largeSpan(5_000_000)},
+	} {
+		t.Run(arm.name, func(t *testing.T) {
+			soak(t, duration, arm.name, arm.perRequest, arm.spans)
+		})
+	}
+}
+
+func soak(t *testing.T, duration time.Duration, name string, perRequest int, spans func(seed uint64) ptrace.Traces) {
 	c := newCollector(t, defaults)
 	c.start(t)
-	const perRequest = 200
 	var sent atomic.Int64
 	end := time.Now().Add(duration)
 	var clients sync.WaitGroup
@@ -41,11 +62,11 @@ func TestSoak(t *testing.T) {
 	for client := range uint64(2) {
 		clients.Go(func() {
 			for n := uint64(0); time.Now().Before(end); n++ {
-				if err := c.sendTraces(chatSpans(perRequest, 1+client+2*n)); err != nil {
+				if err := c.sendTraces(spans(1 + client + 2*n)); err != nil {
 					failures <- err
 					return
 				}
-				sent.Add(perRequest)
+				sent.Add(int64(perRequest))
 			}
 		})
 	}
@@ -53,6 +74,7 @@ func TestSoak(t *testing.T) {
 	clients.Wait()
 	close(failures)
 	require.NoError(t, <-failures)
+	peak := peakMemory(c.proc.PID())
 	c.stop(t)
 
 	want := sent.Load()
@@ -60,8 +82,55 @@ func TestSoak(t *testing.T) {
 	assert.Equal(t, want, c.count(t, "SELECT count(*) AS n FROM spans"), "distinct rows out")
 	_, stderr, code := c.spanloop(t, "dataset", "verify")
 	assert.Zero(t, code, stderr)
-	fmt.Printf("e2e: soak: %s, %d spans in, %d/s; %s\n", duration, want, want/int64(duration.Seconds()), usage.summary())
+	fmt.Printf("e2e: soak: %s, %s: %d spans in and out, %.0f/s; %s, at most %d MB\n",
+		name, duration, want, float64(want)/duration.Seconds(), usage.summary(), peak/1_000_000)
+	assert.LessOrEqual(t, peak, int64(memoryLimit), "peak memory")
 	usage.assertFlat(t)
+}
+
+// manyVersions returns chat spans of 10,000 prompt versions in turn, each with a
+// text of its own.
+func manyVersions(n int, seed uint64) ptrace.Traces {
+	td := chatSpans(n, seed)
+	for i, span := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+		version := (seed*uint64(n) + uint64(i)) % 10_000
+		span.Attributes().PutStr("gen_ai.prompt.version", strconv.FormatUint(version, 10))
+		span.Attributes().PutStr("gen_ai.system_instructions", fmt.Sprintf(
+			`[{"type":"text","content":"You report the weather, by instructions number %d. %s"}]`, version, strings.Repeat("Be brief. ", 50)))
+	}
+	return td
+}
+
+// largeSpan returns spans whose input is a text of so many bytes.
+func largeSpan(size int) func(seed uint64) ptrace.Traces {
+	random := rand.New(rand.NewPCG(1, 2))
+	var text strings.Builder
+	for text.Len() < size {
+		fmt.Fprintf(&text, "%x ", random.Uint32()>>8)
+	}
+	return func(seed uint64) ptrace.Traces {
+		td := chatSpans(1, seed)
+		td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("gen_ai.input.messages", fmt.Sprintf(
+			`[{"role":"user","parts":[{"type":"text","content":"%d %s"}]}]`, seed, text.String()))
+		return td
+	}
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
+
+// peakMemory is the most that a process held resident, in bytes; 0 where there
+// is no /proc.
+func peakMemory(pid int) int64 {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	found := highWater.FindSubmatch(status)
+	if err != nil || found == nil {
+		return 0
+	}
+	kib, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
 }
 
 // sample is what a process holds at one moment.

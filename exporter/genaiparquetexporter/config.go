@@ -36,6 +36,8 @@ type Config struct {
 	Compression string `mapstructure:"compression"`
 	// MaxSpanBytes bounds one span; larger ones go to the reject file.
 	MaxSpanBytes int `mapstructure:"max_span_bytes"`
+	// MemoryLimitMiB is a soft limit of the whole process's memory; 0 sets none.
+	MemoryLimitMiB int `mapstructure:"memory_limit_mib"`
 
 	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	Retry configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
@@ -44,13 +46,13 @@ type Config struct {
 func createDefaultConfig() component.Config {
 	queue := exporterhelper.NewDefaultQueueConfig()
 	queue.Sizer = exporterhelper.RequestSizerTypeBytes
-	queue.QueueSize = 256 << 20
+	queue.QueueSize = 64 << 20
 	queue.BlockOnOverflow = true
 	queue.NumConsumers = 2
 	batch := exporterhelper.NewDefaultBatchConfig()
 	batch.FlushTimeout = 5 * time.Second
 	batch.Sizer = exporterhelper.RequestSizerTypeBytes
-	batch.MinSize = 32 << 20
+	batch.MinSize = 16 << 20
 	queue.Batch = configoptional.Some(batch)
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.InitialInterval = time.Second
@@ -90,6 +92,9 @@ func (c *Config) Validate() error {
 	oneOf("compression", c.Compression, dataset.CodecZstd, dataset.CodecSnappy, dataset.CodecNone)
 	if c.MaxSpanBytes <= 0 {
 		problems = append(problems, fmt.Errorf("max_span_bytes: %d is not above zero", c.MaxSpanBytes))
+	}
+	if c.MemoryLimitMiB < 0 {
+		problems = append(problems, fmt.Errorf("memory_limit_mib: %d is below zero", c.MemoryLimitMiB))
 	}
 	return errors.Join(problems...)
 }

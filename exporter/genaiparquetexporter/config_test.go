@@ -40,8 +40,8 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 64<<20, c.MaxSpanBytes)
 	queue := c.Queue.Get()
 	assert.True(t, queue.BlockOnOverflow, "senders wait, nothing is dropped")
-	assert.EqualValues(t, 256<<20, queue.QueueSize)
-	assert.EqualValues(t, 32<<20, queue.Batch.Get().MinSize)
+	assert.EqualValues(t, 64<<20, queue.QueueSize)
+	assert.EqualValues(t, 16<<20, queue.Batch.Get().MinSize)
 	assert.Equal(t, 5*time.Second, queue.Batch.Get().FlushTimeout, "a span is in the dataset soon")
 	assert.True(t, c.Retry.Enabled)
 	assert.Zero(t, c.Retry.MaxElapsedTime, "retried without end")
@@ -60,6 +60,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		`include: "most" is not one of genai`:  {"include": "most"},
 		`compression: "lzma" is not one of`:    {"compression": "lzma"},
 		"max_span_bytes: -1 is not above zero": {"max_span_bytes": -1},
+		"memory_limit_mib: -1 is below zero":   {"memory_limit_mib": -1},
 		"num_consumers":                        {"sending_queue": map[string]any{"num_consumers": 0}},
 		"queue_size":                           {"sending_queue": map[string]any{"queue_size": 0}},
 		"initial_interval":                     {"retry_on_failure": map[string]any{"initial_interval": "-1s"}},

@@ -28,6 +28,8 @@ type parquetExporter struct {
 	files   metric.Int64Counter
 	bytes   metric.Int64Counter
 	refused metric.Int64Counter
+	// unlimit takes the memory limit back.
+	unlimit func()
 }
 
 func newParquetExporter(config *Config, settings component.TelemetrySettings) (*parquetExporter, error) {
@@ -66,6 +68,7 @@ func (e *parquetExporter) start(context.Context, component.Host) error {
 		return err
 	}
 	e.writer = writer
+	e.unlimit = limitMemory(e.config.MemoryLimitMiB)
 	return nil
 }
 
@@ -73,6 +76,7 @@ func (e *parquetExporter) shutdown(context.Context) error {
 	if e.writer == nil {
 		return nil
 	}
+	e.unlimit()
 	return e.writer.Close()
 }
 
