@@ -93,27 +93,11 @@ func (c *Config) Validate() error {
 	if c.MaxSpanBytes <= 0 {
 		problems = append(problems, fmt.Errorf("max_span_bytes: %d is not above zero", c.MaxSpanBytes))
 	}
+	if queue := c.Queue; queue.HasValue() && queue.Get().Sizer == exporterhelper.RequestSizerTypeBytes && int64(c.MaxSpanBytes) > queue.Get().QueueSize {
+		problems = append(problems, fmt.Errorf("max_span_bytes: %d is more than sending_queue.queue_size, %d: such a span would be refused again and again; lower it or raise queue_size", c.MaxSpanBytes, queue.Get().QueueSize))
+	}
 	if c.MemoryLimitMiB < 0 {
 		problems = append(problems, fmt.Errorf("memory_limit_mib: %d is below zero", c.MemoryLimitMiB))
 	}
 	return errors.Join(problems...)
-}
-
-// traps returns warnings about settings with which acknowledged spans can be
-// lost.
-func (c *Config) traps() []string {
-	if !c.Queue.HasValue() || c.Queue.Get().StorageID == nil {
-		return nil
-	}
-	var warnings []string
-	if c.Content != redact.ModeFull {
-		warnings = append(warnings, "sending_queue.storage keeps what waits to be written on disk as it came: content: "+c.Content+" is about the dataset only; encrypt that disk")
-	}
-	if !c.Retry.Enabled {
-		warnings = append(warnings, "sending_queue.storage is set but retry_on_failure is disabled: a failed write loses spans that were acknowledged")
-	}
-	if c.Retry.Enabled && c.Retry.MaxElapsedTime > 0 {
-		warnings = append(warnings, fmt.Sprintf("retry_on_failure.max_elapsed_time is %s: spans are dropped when the disk fails for longer; 0 retries without end", c.Retry.MaxElapsedTime))
-	}
-	return warnings
 }

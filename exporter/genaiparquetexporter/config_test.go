@@ -45,25 +45,26 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 5*time.Second, queue.Batch.Get().FlushTimeout, "a span is in the dataset soon")
 	assert.True(t, c.Retry.Enabled)
 	assert.Zero(t, c.Retry.MaxElapsedTime, "retried without end")
-	assert.Empty(t, c.traps())
+	assert.Empty(t, c.traps(componenttest.NewNopHost()))
 }
 
 func TestValidateNamesTheKey(t *testing.T) {
 	for key, content := range map[string]map[string]any{
-		"path: a directory":                    {"path": ""},
-		"path: s3:// is not supported":         {"path": "s3://bucket/data"},
-		`content: "some" is not one of full`:   {"content": "some"},
-		"redaction_key: a secret of at least":  {"content": "redacted"},
-		"redaction_key: a secret of":           {"content": "hashes", "redaction_key": "5ecre7"},
-		`redaction::rules[1]: "mail" is not`:   {"content": "redacted", "redaction_key": longKey, "redaction": map[string]any{"rules": []any{"ip", "mail"}}},
-		"redaction::patterns[0]: regex: error": {"content": "redacted", "redaction_key": longKey, "redaction": map[string]any{"patterns": []any{map[string]any{"name": "x", "regex": "("}}}},
-		`include: "most" is not one of genai`:  {"include": "most"},
-		`compression: "lzma" is not one of`:    {"compression": "lzma"},
-		"max_span_bytes: -1 is not above zero": {"max_span_bytes": -1},
-		"memory_limit_mib: -1 is below zero":   {"memory_limit_mib": -1},
-		"num_consumers":                        {"sending_queue": map[string]any{"num_consumers": 0}},
-		"queue_size":                           {"sending_queue": map[string]any{"queue_size": 0}},
-		"initial_interval":                     {"retry_on_failure": map[string]any{"initial_interval": "-1s"}},
+		"path: a directory":                                                        {"path": ""},
+		"path: s3:// is not supported":                                             {"path": "s3://bucket/data"},
+		`content: "some" is not one of full`:                                       {"content": "some"},
+		"redaction_key: a secret of at least":                                      {"content": "redacted"},
+		"redaction_key: a secret of":                                               {"content": "hashes", "redaction_key": "5ecre7"},
+		`redaction::rules[1]: "mail" is not`:                                       {"content": "redacted", "redaction_key": longKey, "redaction": map[string]any{"rules": []any{"ip", "mail"}}},
+		"redaction::patterns[0]: regex: error":                                     {"content": "redacted", "redaction_key": longKey, "redaction": map[string]any{"patterns": []any{map[string]any{"name": "x", "regex": "("}}}},
+		`include: "most" is not one of genai`:                                      {"include": "most"},
+		`compression: "lzma" is not one of`:                                        {"compression": "lzma"},
+		"max_span_bytes: -1 is not above zero":                                     {"max_span_bytes": -1},
+		"max_span_bytes: 67108864 is more than sending_queue.queue_size, 33554432": {"sending_queue": map[string]any{"queue_size": 32 << 20}},
+		"memory_limit_mib: -1 is below zero":                                       {"memory_limit_mib": -1},
+		"num_consumers":                                                            {"sending_queue": map[string]any{"num_consumers": 0}},
+		"queue_size":                                                               {"sending_queue": map[string]any{"queue_size": 0}},
+		"initial_interval":                                                         {"retry_on_failure": map[string]any{"initial_interval": "-1s"}},
 	} {
 		err := confmap.Validate(load(t, content))
 		require.Error(t, err, key)
@@ -73,22 +74,4 @@ func TestValidateNamesTheKey(t *testing.T) {
 	unknown := confmap.NewFromStringMap(map[string]any{"pth": "x"}).Unmarshal(createDefaultConfig())
 	require.Error(t, unknown)
 	assert.Contains(t, unknown.Error(), "pth")
-}
-
-// Settings with which the persistent queue loses spans are named at start.
-func TestTraps(t *testing.T) {
-	stored := func(more map[string]any) map[string]any {
-		more["sending_queue"] = map[string]any{"storage": "file_storage"}
-		return more
-	}
-	assert.Empty(t, load(t, stored(map[string]any{})).traps())
-	off := load(t, stored(map[string]any{"retry_on_failure": map[string]any{"enabled": false}})).traps()
-	require.Len(t, off, 1)
-	assert.Contains(t, off[0], "retry_on_failure is disabled")
-	open := load(t, stored(map[string]any{"content": "redacted", "redaction_key": longKey})).traps()
-	require.Len(t, open, 1)
-	assert.Contains(t, open[0], "as it came")
-	short := load(t, stored(map[string]any{"retry_on_failure": map[string]any{"max_elapsed_time": "5m"}})).traps()
-	require.Len(t, short, 1)
-	assert.Contains(t, short[0], "5m0s")
 }

@@ -54,9 +54,6 @@ func newParquetExporter(config *Config, settings component.TelemetrySettings) (*
 }
 
 func (e *parquetExporter) start(context.Context, component.Host) error {
-	for _, warning := range e.config.traps() {
-		e.logger.Warn(warning)
-	}
 	redactor, err := e.config.redactor()
 	if err != nil {
 		return err

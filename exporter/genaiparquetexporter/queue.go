@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
 	"github.com/spanloop/spanloop/internal/durablequeue"
@@ -17,13 +19,16 @@ import (
 // guard starts and stops an exporter whose queue is on disk.
 type guard struct {
 	component.Component
-	storage component.ID
-	logger  *zap.Logger
-	host    *durablequeue.Host
+	config *Config
+	logger *zap.Logger
+	host   *durablequeue.Host
 }
 
 func (g *guard) Start(ctx context.Context, host component.Host) error {
-	g.host = durablequeue.NewHost(host, g.storage, g.logger)
+	for _, warning := range g.config.traps(host) {
+		g.logger.Warn(warning)
+	}
+	g.host = durablequeue.NewHost(host, *g.config.Queue.Get().StorageID, g.logger)
 	// The queue's own error is of no use when its storage has failed.
 	err := g.Component.Start(ctx, g.host)
 	return errors.Join(err, g.host.Started(ctx))
@@ -39,15 +44,29 @@ func (g *guard) Shutdown(ctx context.Context) error {
 // guarded returns the start and stop of an exporter: with its queue on disk,
 // those that lose nothing of it.
 func (c *Config) guarded(inner component.Component, logger *zap.Logger) component.Component {
-	if !c.Queue.HasValue() || c.Queue.Get().StorageID == nil {
+	if !c.durable() {
 		return inner
 	}
-	return &guard{Component: inner, storage: *c.Queue.Get().StorageID, logger: logger}
+	return &guard{Component: inner, config: c, logger: logger}
+}
+
+// watcher is nil when there is nothing to watch for.
+func (c *Config) watcher(logger *zap.Logger) *watcher {
+	if !c.durable() {
+		return nil
+	}
+	return &watcher{logger: logger}
 }
 
 type tracesExporter struct {
 	exporter.Traces
-	life component.Component
+	life    component.Component
+	watcher *watcher
+}
+
+func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	e.watcher.watch(ctx)
+	return e.Traces.ConsumeTraces(ctx, td)
 }
 
 func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
@@ -57,7 +76,13 @@ func (e *tracesExporter) Shutdown(ctx context.Context) error { return e.life.Shu
 
 type logsExporter struct {
 	exporter.Logs
-	life component.Component
+	life    component.Component
+	watcher *watcher
+}
+
+func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	e.watcher.watch(ctx)
+	return e.Logs.ConsumeLogs(ctx, ld)
 }
 
 func (e *logsExporter) Start(ctx context.Context, host component.Host) error {
