@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/benchdata"
+	"github.com/spanloop/spanloop/internal/redact"
 )
 
 // BenchmarkWriteTraces is the encode path: a batch of spans in, durable files
@@ -21,7 +22,19 @@ func BenchmarkWriteTraces(b *testing.B) {
 	}
 }
 
-func benchmarkWrite(b *testing.B, codec string) {
+// BenchmarkContentModes is the encode path in each content mode.
+func BenchmarkContentModes(b *testing.B) {
+	b.Run(redact.ModeFull, func(b *testing.B) { benchmarkOptions(b, WriterOptions{}) })
+	for _, mode := range []string{redact.ModeRedacted, redact.ModeHashes} {
+		b.Run(mode, func(b *testing.B) {
+			benchmarkOptions(b, WriterOptions{Redactor: redactorFor(b, mode, "a key that nobody knows")})
+		})
+	}
+}
+
+func benchmarkWrite(b *testing.B, codec string) { benchmarkOptions(b, WriterOptions{Codec: codec}) }
+
+func benchmarkOptions(b *testing.B, o WriterOptions) {
 	const spans = 4000
 	generator := benchdata.New(1, 2)
 	var batches []ptrace.Traces
@@ -29,7 +42,7 @@ func benchmarkWrite(b *testing.B, codec string) {
 		batches = append(batches, generator.Traces(spans))
 	}
 	dir := b.TempDir()
-	w, err := NewWriter(dir, WriterOptions{Codec: codec})
+	w, err := NewWriter(dir, o)
 	require.NoError(b, err)
 	bytes, n := int64(0), 0
 	b.ReportAllocs()

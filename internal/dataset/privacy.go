@@ -4,6 +4,7 @@
 package dataset
 
 import (
+	"fmt"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -16,11 +17,11 @@ import (
 // A writer with a Redactor makes every row, and every rejected span, from a
 // redacted copy of what came. Of the original it takes hashes and sizes only.
 
-// measure is what a row takes of the original: the sizes in its columns, and the
-// hashes of its tools, by which they are known elsewhere.
+// measure is what a row takes of the original: the sizes in its columns, and its
+// tools, of which only the hashes are stored, by which they are known elsewhere.
 type measure struct {
 	inputBytes, outputChars int
-	toolHashes              []string
+	tools                   genai.ToolDefinitions
 }
 
 // storedOrigin is the origin of what is stored of a scope's spans.
@@ -76,22 +77,11 @@ func keepShape(span ptrace.Span, call *genai.Call) {
 }
 
 func measureOf(call *genai.Call) *measure {
-	m := &measure{
+	return &measure{
 		inputBytes:  len(call.Input.JSON()) + len(call.System.JSON()),
 		outputChars: utf8.RuneCountInString(call.OutputText()),
+		tools:       call.Tools,
 	}
-	list, err := call.Tools.List()
-	if err != nil {
-		return m
-	}
-	for _, d := range list {
-		hash, err := toolHash(d)
-		if err != nil {
-			hash = ""
-		}
-		m.toolHashes = append(m.toolHashes, hash)
-	}
-	return m
 }
 
 // storedRecord is what is stored of a log record and its event.
@@ -131,8 +121,12 @@ func (r *spanRow) sizes() (input, output int) {
 
 // toolHash is the hash of the tool definition at a position: the original's.
 func (r *spanRow) toolHash(i int, d genai.ToolDefinition) (string, error) {
-	if r.measure != nil && i < len(r.measure.toolHashes) {
-		return r.measure.toolHashes[i], nil
+	if r.measure == nil {
+		return toolHash(d)
 	}
-	return toolHash(d)
+	list, err := r.measure.tools.List()
+	if err != nil || i >= len(list) {
+		return "", fmt.Errorf("tool %d: no definition: %w", i, err)
+	}
+	return toolHash(list[i])
 }

@@ -373,6 +373,34 @@ func TestRedactedTwice(t *testing.T) {
 	}
 }
 
+// What is stored of odd spans is read back as it was stored, and does not change
+// when it is stored again.
+func TestRoundTripOfRedactedSpans(t *testing.T) {
+	for _, mode := range []string{redact.ModeRedacted, redact.ModeHashes} {
+		for seed := range uint64(2) {
+			options := WriterOptions{Include: IncludeAll, Redactor: redactorFor(t, mode, "a key that nobody knows")}
+			w, dir := newWriter(t, options)
+			result, err := w.WriteTraces(t.Context(), newGenerator(seed).traces(20))
+			require.NoError(t, err)
+			require.Equal(t, 20, result.Spans)
+			stored := readAll(t, dir, Filter{})
+			if mode == redact.ModeHashes {
+				// What could not be read as messages is a message now.
+				stored = storedAgain(t, options, stored)
+			}
+			requireEqualTraces(t, stored, storedAgain(t, options, stored))
+		}
+	}
+}
+
+func storedAgain(t *testing.T, options WriterOptions, td ptrace.Traces) ptrace.Traces {
+	t.Helper()
+	w, dir := newWriter(t, options)
+	_, err := w.WriteTraces(t.Context(), td)
+	require.NoError(t, err)
+	return readAll(t, dir, Filter{})
+}
+
 // Sizes and hashes are those of the original.
 func TestMeasuresAreTheOriginals(t *testing.T) {
 	td := plantedTraces()

@@ -150,12 +150,23 @@ const parametersHash = "parameters_hash"
 
 // tools keeps names and types.
 func (r *Redactor) tools(definitions *genai.ToolDefinitions) genai.ToolDefinitions {
-	if definitions.Empty() {
-		return genai.ToolDefinitions{}
+	text := definitions.Text()
+	if text == "" {
+		return genai.ToolDefinitionsFromJSON(r.toolShapes(definitions))
 	}
+	print := r.memory.printOf(text)
+	result, ok := r.memory.find(print, toolDefinitions)
+	if !ok {
+		result.text = r.toolShapes(definitions)
+		r.memory.remember(print, toolDefinitions, result)
+	}
+	return genai.ToolDefinitionsFromJSON(result.text)
+}
+
+func (r *Redactor) toolShapes(definitions *genai.ToolDefinitions) string {
 	list, err := definitions.List()
-	if err != nil {
-		return genai.ToolDefinitions{}
+	if err != nil || len(list) == 0 {
+		return ""
 	}
 	dst := []byte{'['}
 	for i, d := range list {
@@ -174,5 +185,5 @@ func (r *Redactor) tools(definitions *genai.ToolDefinitions) genai.ToolDefinitio
 		}
 		dst = append(dst, '}')
 	}
-	return genai.ToolDefinitionsFromJSON(string(append(dst, ']')))
+	return string(append(dst, ']'))
 }

@@ -25,6 +25,12 @@ type known struct {
 	count int
 }
 
+// What is remembered of a text besides its redaction at a depth.
+const (
+	wholeText = -1 - iota
+	toolDefinitions
+)
+
 // fingerprint stands for a text within this process. Its seeds are random: users
 // control the text.
 type fingerprint struct {

@@ -10,10 +10,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"hash"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -61,6 +63,7 @@ type Redactor struct {
 	patterns []pattern
 	keep     map[string]bool
 	memory   *memory
+	macs     sync.Pool
 	hashes   bool
 }
 
@@ -241,16 +244,32 @@ func (r *Redactor) appendToken(dst []byte, rule, value string) []byte {
 // appendDigest appends 16 letters, 64 bits. There are no digits among them, so
 // that no token looks like a number to redact.
 func (r *Redactor) appendDigest(dst []byte, rule, value string) []byte {
-	mac := hmac.New(sha256.New, r.key)
-	mac.Write([]byte(rule))
-	mac.Write([]byte{0})
-	mac.Write([]byte(value))
-	var sum [sha256.Size]byte
-	for _, b := range mac.Sum(sum[:0])[:8] {
+	mac, ok := r.macs.Get().(*keyed)
+	if !ok {
+		mac = &keyed{Hash: hmac.New(sha256.New, r.key)}
+	}
+	defer r.macs.Put(mac)
+	mac.Reset()
+	mac.text = append(append(append(mac.text[:0], rule...), 0), value...)
+	mac.Write(mac.text)
+	if cap(mac.text) > maxKeyed {
+		mac.text = nil
+	}
+	mac.sum = mac.Sum(mac.sum[:0])
+	for _, b := range mac.sum[:8] {
 		dst = append(dst, 'a'+b>>4, 'a'+b&15)
 	}
 	return dst
 }
+
+// keyed is an HMAC under the key, with memory of its own.
+type keyed struct {
+	hash.Hash
+	text, sum []byte
+}
+
+// maxKeyed bounds the memory that one keeps.
+const maxKeyed = 1 << 16
 
 // canonical makes different spellings of a value one: letters of one case in
 // addresses and account numbers, numbers without what separates their digits.
@@ -290,6 +309,19 @@ func (r *Redactor) Hash(s string) string {
 	if s == "" || r.isWholeToken(s) {
 		return s
 	}
+	if len(s) < minRemembered {
+		return r.hashToken(s)
+	}
+	print := r.memory.printOf(s)
+	if result, ok := r.memory.find(print, wholeText); ok {
+		return result.text
+	}
+	token := r.hashToken(s)
+	r.memory.remember(print, wholeText, known{token, 1})
+	return token
+}
+
+func (r *Redactor) hashToken(s string) string {
 	dst := append(r.appendDigest([]byte("["+hashName+":"), hashName, s), ':')
 	return string(append(strconv.AppendInt(dst, int64(utf8.RuneCountInString(s)), 10), ']'))
 }

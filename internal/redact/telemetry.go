@@ -73,13 +73,11 @@ func (r *Redactor) Span(span ptrace.Span) {
 // dropProofs removes hashes of the whole request as it was: who has all of it
 // but the values that were replaced could find those by trying.
 func dropProofs(attributes pcommon.Map) int {
-	n := 0
-	for _, key := range []string{identity.AttrRequestSHA256, wire.AttrLayout} {
-		if attributes.Remove(key) {
-			n++
-		}
-	}
-	return n
+	before := attributes.Len()
+	attributes.RemoveIf(func(key string, _ pcommon.Value) bool {
+		return key == identity.AttrRequestSHA256 || key == wire.AttrLayout
+	})
+	return before - attributes.Len()
 }
 
 // spanName redacts a span's name. In hashes one or two names are one, as in

@@ -29,7 +29,7 @@ func ContentGate(calls []Call) (Gate, bool) {
 	}
 	g := Gate{Name: "content", Status: GateWarns}
 	if n := modes[redact.ModeHashes]; n > 0 {
-		g.Text = fmt.Sprintf("content not stored for %d of %d calls (content: hashes): their texts and refusals are left out, their numbers, tools and scores are not", n, len(calls))
+		g.Text = fmt.Sprintf("content not stored for %d of %d calls (content: hashes): their numbers, tools and scores are compared, their texts and refusals are not, and whether their inputs are alike cannot be told", n, len(calls))
 		return g, true
 	}
 	if n := modes[redact.ModeRedacted]; n > 0 && n < len(calls) {
