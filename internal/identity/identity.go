@@ -155,10 +155,13 @@ func FromAttributes(attrs pcommon.Map) Identity {
 	return r.FromAttributes(attrs)
 }
 
-// Reader reads identities, and keeps what the last one said: spans that offer the
+// Reader reads identities, and keeps what the last ones said: spans that offer the
 // same tools share one list of their versions, which nobody may change. The zero
 // value is ready.
-type Reader struct{ versions []string }
+type Reader struct {
+	versions [4][]string
+	next     int
+}
 
 // FromAttributes is the function of that name.
 func (r *Reader) FromAttributes(attrs pcommon.Map) Identity {
@@ -265,13 +268,20 @@ func (i *Identity) read(key string, value pcommon.Value) {
 	}
 }
 
-// sharedVersions is texts, or the list before if it says the same.
+// sharedVersions is texts, or one of the lists before if it says the same.
 func (r *Reader) sharedVersions(value pcommon.Value) []string {
-	if value.Type() != pcommon.ValueTypeSlice || !isList(value.Slice(), r.versions) {
-		r.versions = texts(value)
+	if value.Type() != pcommon.ValueTypeSlice {
+		return nil
 	}
-	// Nobody may append to it.
-	return r.versions[:len(r.versions):len(r.versions)]
+	for _, known := range r.versions {
+		if isList(value.Slice(), known) {
+			return known
+		}
+	}
+	list := slices.Clip(texts(value))
+	r.versions[r.next] = list
+	r.next = (r.next + 1) % len(r.versions)
+	return list
 }
 
 // isList tells whether a slice holds just these texts.

@@ -234,7 +234,7 @@ func (c *Column) put(s string) {
 // append adds a text to the page's data.
 func (c *Column) append(s string) {
 	c.longs = append(c.longs, int64(len(s)))
-	c.data = append(c.data, s...)
+	c.data = append(grow(c.data, len(s)), s...)
 }
 
 // putDistinct writes a text as the index of its entry. The same string as before

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
@@ -44,6 +45,10 @@ type press struct {
 	scratch []byte
 }
 
+// window is how far back zstd looks: with the 4 MiB of a page it needs four times
+// the memory and no less time, for 1 byte in 900 (docs/decisions/0009).
+const window = 1 << 20
+
 func newPress(codec compress.Compression) (*press, error) {
 	switch codec {
 	case compress.Codecs.Uncompressed:
@@ -58,7 +63,7 @@ func newPress(codec compress.Compression) (*press, error) {
 		}}, nil
 	case compress.Codecs.Zstd:
 		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderCRC(false), zstd.WithWindowSize(PageBytes), zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(true))
+			zstd.WithEncoderCRC(false), zstd.WithWindowSize(window), zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(true))
 		if err != nil {
 			return nil, err
 		}
@@ -182,6 +187,8 @@ var errPageTooLarge = errors.New("a page is larger than 2 GiB")
 func (c *Column) appendPage(p *press, raw []byte, header func(dst []byte, raw, compressed int) []byte) error {
 	const room = 64
 	start := len(c.chunk)
+	// Text becomes less than half of it; what becomes more grows on.
+	c.chunk = grow(c.chunk, room+len(raw)/2)
 	c.chunk = append(c.chunk, make([]byte, room)...)
 	if p.encode == nil {
 		c.chunk = append(c.chunk, raw...)
@@ -198,6 +205,15 @@ func (c *Column) appendPage(p *press, raw []byte, header func(dst []byte, raw, c
 	c.chunk = c.chunk[:start+len(head)+compressed]
 	c.uncompressed += int64(len(head) + len(raw))
 	return nil
+}
+
+// grow makes room for n more bytes. Large slices double, since append would copy
+// them again after every quarter more.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return slices.Grow(b, max(n, cap(b)))
 }
 
 func (c *Column) encodingNumber() int {

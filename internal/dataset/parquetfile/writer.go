@@ -192,7 +192,7 @@ func (w *Writer) flushColumn(i int, c *Column, chunk *metadata.ColumnChunkMetaDa
 		return err
 	}
 	base := int64(len(w.out))
-	w.out = append(w.out, c.chunk...)
+	w.out = append(grow(w.out, len(c.chunk)), c.chunk...)
 	offsets, err := w.indexes.GetOffsetIndexBuilder(i)
 	if err != nil {
 		return err
