@@ -92,20 +92,32 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 		name string
 		take func(arrow.RecordBatch) error
 	}{{TableSpans, b.addRecord}, {TableScores, b.addScores}} {
-		for _, f := range files {
-			if f.Table != table.name || filter.excludes(f) || table.name == TableScores && len(b.held) == 0 {
+		ids := filter.ids()
+		if table.name == TableScores {
+			if len(b.held) == 0 {
 				continue
 			}
-			if err := ctx.Err(); err != nil {
-				return ptrace.Traces{}, err
+			if len(ids) > 0 {
+				ids = []wanted{{"span_id", b.spanIDs()}}
 			}
-			if err := readFile(ctx, d.store, f.Path, filter.SpanIDs, table.take); err != nil {
-				return ptrace.Traces{}, fmt.Errorf("dataset %q: %s: %w", d.Root(), f.Path, err)
+		}
+		var chosen []File
+		for _, f := range files {
+			if f.Table == table.name && !filter.excludes(f) {
+				chosen = append(chosen, f)
 			}
-			if err := messages.restore(ctx, f, b.histories); err != nil {
-				return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
-			}
+		}
+		done := func(f File) error {
+			err := messages.restore(ctx, f, b.histories)
 			b.histories = b.histories[:0]
+			return err
+		}
+		read := readAllRows
+		if len(ids) > 0 && len(ids[0].values) <= maxLookUps {
+			read = lookUp
+		}
+		if err := read(ctx, d.store, chosen, ids, table.take, done); err != nil {
+			return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
 		}
 	}
 	if err := b.restoreScores(); err != nil {
@@ -132,6 +144,27 @@ func openFile(ctx context.Context, s store.Store, name string) (*file.Reader, er
 		return nil, err
 	}
 	return reader, nil
+}
+
+// readAllRows reads files one after the other, without the row groups that hold
+// none of the ids.
+func readAllRows(ctx context.Context, s store.Store, files []File, ids []wanted, take func(arrow.RecordBatch) error, done func(File) error) error {
+	var spanIDs []string
+	if len(ids) > 0 && ids[0].column == "span_id" {
+		spanIDs = ids[0].values
+	}
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := readFile(ctx, s, f.Path, spanIDs, take); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+		if err := done(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readFile reads the row groups of a file that may hold the spans, all without
