@@ -40,7 +40,7 @@ func TestLookUpEqualsReadingAll(t *testing.T) {
 	for key, span := range all {
 		spanID, traceID := key.Span.String(), key.Trace.String()
 		some = append(some, spanID)
-		if n++; n > 12 {
+		if n++; n > 5 {
 			continue
 		}
 		want := map[datasettest.Key]ptrace.Traces{key: span}
@@ -78,7 +78,7 @@ func TestLookUpInLaterRowGroups(t *testing.T) {
 	spans := datasettest.Split(sent)
 	n := 0
 	for key, span := range spans {
-		if n++; n > 8 {
+		if n++; n > 5 {
 			break
 		}
 		got := lookedUp(t, dir, Filter{SpanIDs: []string{key.Span.String()}})
