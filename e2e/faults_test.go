@@ -6,6 +6,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,4 +46,33 @@ func TestTwoCollectors(t *testing.T) {
 	assert.EqualValues(t, (requests*3/2+1)*perRequest, first.count(t, "SELECT count(*) AS n FROM spans"))
 	assert.EqualValues(t, (requests*3/2+1)*perRequest, first.count(t, "SELECT count(DISTINCT span_id) AS n FROM spans"))
 	first.checkFiles(t)
+}
+
+// Files of others in the dataset: the collector writes on beside them; a query
+// that cannot read one says which and what to do, and verify names each; taken
+// away, nothing of ours is missing.
+func TestForeignFiles(t *testing.T) {
+	c := newCollector(t, defaults)
+	c.start(t)
+	require.NoError(t, c.sendTraces(chatSpans(perRequest, 1)))
+	c.stop(t)
+	files, err := filepath.Glob(filepath.Join(c.dataset, "spans", "*", "*", "*", "*.parquet"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	folder := filepath.Dir(files[0])
+	stranger := filepath.Join(folder, "stranger.parquet")
+	require.NoError(t, os.WriteFile(stranger, []byte("PAR1 and no more"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "notes.txt"), []byte("hello"), 0o600))
+	c.start(t)
+	require.NoError(t, c.sendTraces(chatSpans(perRequest, 2)))
+	c.stop(t)
+	_, stderr, code := c.spanloop(t, "query", "SELECT count(*) FROM spans")
+	assert.Equal(t, 4, code)
+	assert.Contains(t, stderr, "stranger.parquet")
+	assert.Contains(t, stderr, "spanloop dataset verify")
+	stdout, stderr, code := c.spanloop(t, "dataset", "verify")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stdout+stderr, "stranger.parquet")
+	require.NoError(t, os.Remove(stranger))
+	assert.EqualValues(t, 2*perRequest, c.count(t, "SELECT count(*) AS n FROM spans"))
 }
