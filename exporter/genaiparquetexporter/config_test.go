@@ -4,6 +4,9 @@
 package genaiparquetexporter
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
+	"go.yaml.in/yaml/v3"
 )
 
 // The collector validates the queue's and the batch's own settings too, which
@@ -74,4 +78,22 @@ func TestValidateNamesTheKey(t *testing.T) {
 	unknown := confmap.NewFromStringMap(map[string]any{"pth": "x"}).Unmarshal(createDefaultConfig())
 	require.Error(t, unknown)
 	assert.Contains(t, unknown.Error(), "pth")
+}
+
+// The configuration that docs/privacy.md shows is one.
+func TestDocumentedRedaction(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "privacy.md"))
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(doc), "```yaml\n")
+	require.True(t, found)
+	text, _, found := strings.Cut(rest, "```")
+	require.True(t, found)
+	var parsed map[string]map[string]map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(strings.ReplaceAll(text, "${env:SPANLOOP_REDACTION_KEY}", longKey)), &parsed))
+	config := load(t, parsed["exporters"]["genai_parquet"])
+	require.NoError(t, confmap.Validate(config))
+	r, err := config.redactor()
+	require.NoError(t, err)
+	redacted, n := r.Text("C-123456 wrote from bob@example.com")
+	assert.Equal(t, 2, n, redacted)
 }

@@ -78,14 +78,16 @@ func TestWhatIsReplaced(t *testing.T) {
 		"ip:fe80::1ff:fe23:4567:890a end": "ip:[ip] end",
 		"::ffff:10.0.0.1":                 "[ip]",
 		// Secrets.
-		"key sk-proj-abcdefghijklmnopqrstuvwx":   "key [secret]",
-		"AKIAIOSFODNN7EXAMPLE":                   "[secret]",
-		"ghp_0123456789abcdefghijABCDEFGHIJ":     "[secret]",
-		"token=" + jwt + ".":                     "token=[secret].",
-		"x " + pem + " y":                        "x [secret] y",
-		"-----BEGIN PRIVATE KEY-----\nMIIE":      "[secret]",
-		"Authorization: Bearer abc.def-ghi_jkl=": "Authorization: Bearer [secret]",
-		"postgres://app:hunter2@db/x":            "postgres://app:[secret]@db/x",
+		"key sk-proj-abcdefghijklmnopqrstuvwx":                         "key [secret]",
+		"sk-xoxb-0123456789":                                           "sk-[secret]",
+		"SG.abcdefghijklmnop.sk-abcdefghijklmnop-xoxb-0123456789.tail": "[secret]",
+		"AKIAIOSFODNN7EXAMPLE":                                         "[secret]",
+		"ghp_0123456789abcdefghijABCDEFGHIJ":                           "[secret]",
+		"token=" + jwt + ".":                                           "token=[secret].",
+		"x " + pem + " y":                                              "x [secret] y",
+		"-----BEGIN PRIVATE KEY-----\nMIIE":                            "[secret]",
+		"Authorization: Bearer abc.def-ghi_jkl=":                       "Authorization: Bearer [secret]",
+		"postgres://app:hunter2@db/x":                                  "postgres://app:[secret]@db/x",
 		// JSON: strings as they mean, keys, numbers, JSON within strings.
 		`{"a":"bob\u0040example.com"}`:                  `{"a":"[email]"}`,
 		`["line\nbob@example.com", 7]`:                  `["line\n[email]", 7]`,
@@ -183,6 +185,7 @@ func TestHostileTextIsQuick(t *testing.T) {
 	r := redactor(t)
 	for _, unit := range []string{
 		"@", "a@", "4", "4111 ", "+1", "(1) ", "1.", "a:", ":", "DE89 ", "eyJ", "eyJabcdefgh.", "://:", "-----BEGIN ", "-----BEGIN PRIVATE KEY", "Bearer ", `\"`, "[", "0 ", "%40",
+		"sk-", "sk-sk_live_", "SG.", "SG.sk-", "AKIA", "AKIA-", "00-", "1:", "Bearer sk-", "a://b:c", "://a:", "a@b.de", "a@b.de@", "4111111111111111+", "+49301234567+", "1.2.3.4.", "::1:", "://a:b@",
 	} {
 		began := time.Now()
 		text, _ := r.Text(strings.Repeat(unit, 1<<18/len(unit)))

@@ -44,6 +44,8 @@ const (
 // the next one behind it.
 func scanBuiltIn(s string, on ruleSet, found []match) []match {
 	met, free := 0, 0
+	// A key within another one is part of it.
+	var keys keyEnds
 	for i := 0; i < len(s); i++ {
 		class := classOf[s[i]]
 		if class == 0 {
@@ -73,11 +75,11 @@ func scanBuiltIn(s string, on ruleSet, found []match) []match {
 			if s[i] == '-' && s[i-1] == '-' && s[i-2] == '-' {
 				met |= metDashes
 			}
-			found = keyAfter(s, i+1, found)
+			found = keys.after(s, i+1, found)
 		case classCapitalA:
 			// AKIA, ASIA and AIza begin as their values do.
 			if on&secrets != 0 && i+4 < len(s) && (s[i+1] == 'K' || s[i+1] == 'S' || s[i+1] == 'I') {
-				found = keyAfter(s, i+4, found)
+				found = keys.after(s, i+4, found)
 			}
 		case classAt:
 			met |= metAt

@@ -13,14 +13,16 @@ import "strings"
 type secretPrefix struct {
 	prefix string
 	least  int
+	// dotted keys have dots within.
+	dotted bool
 }
 
 var secretPrefixes = []secretPrefix{
-	{"sk-", 16}, {"sk_live_", 10}, {"sk_test_", 10}, {"rk_live_", 10}, {"rk_test_", 10}, {"pk_live_", 10}, {"whsec_", 16},
-	{"ghp_", 20}, {"gho_", 20}, {"ghu_", 20}, {"ghs_", 20}, {"ghr_", 20}, {"github_pat_", 20}, {"glpat-", 16},
-	{"xoxb-", 10}, {"xoxp-", 10}, {"xoxa-", 10}, {"xoxr-", 10}, {"xoxs-", 10}, {"xapp-", 10},
-	{"AKIA", 16}, {"ASIA", 16}, {"AIza", 30}, {"hf_", 20}, {"npm_", 30}, {"pypi-", 30}, {"SG.", 30}, {"dop_v1_", 30},
-	{"gsk_", 20}, {"r8_", 20}, {"lsv2_", 20}, {"pk-lf-", 20}, {"xai-", 20}, {"AGE-SECRET-KEY-", 20},
+	{prefix: "sk-", least: 16}, {prefix: "sk_live_", least: 10}, {prefix: "sk_test_", least: 10}, {prefix: "rk_live_", least: 10}, {prefix: "rk_test_", least: 10}, {prefix: "pk_live_", least: 10}, {prefix: "whsec_", least: 16},
+	{prefix: "ghp_", least: 20}, {prefix: "gho_", least: 20}, {prefix: "ghu_", least: 20}, {prefix: "ghs_", least: 20}, {prefix: "ghr_", least: 20}, {prefix: "github_pat_", least: 20}, {prefix: "glpat-", least: 16},
+	{prefix: "xoxb-", least: 10}, {prefix: "xoxp-", least: 10}, {prefix: "xoxa-", least: 10}, {prefix: "xoxr-", least: 10}, {prefix: "xoxs-", least: 10}, {prefix: "xapp-", least: 10},
+	{prefix: "AKIA", least: 16}, {prefix: "ASIA", least: 16}, {prefix: "AIza", least: 30}, {prefix: "hf_", least: 20}, {prefix: "npm_", least: 30}, {prefix: "pypi-", least: 30}, {prefix: "SG.", least: 30, dotted: true}, {prefix: "dop_v1_", least: 30},
+	{prefix: "gsk_", least: 20}, {prefix: "r8_", least: 20}, {prefix: "lsv2_", least: 20}, {prefix: "pk-lf-", least: 20}, {prefix: "xai-", least: 20}, {prefix: "AGE-SECRET-KEY-", least: 20},
 }
 
 func isSecretByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
@@ -34,20 +36,34 @@ var prefixesByEnd = func() (table [256][]secretPrefix) {
 	return table
 }()
 
-// keyAfter finds a key whose prefix ends before i.
-func keyAfter(s string, i int, found []match) []match {
+// keyEnds are where the keys that were found last end: one of letters, digits,
+// - and _, and one that may hold dots.
+type keyEnds struct{ plain, dotted int }
+
+// after finds a key whose prefix ends before i. What lies within a key that was
+// found is looked at once.
+func (k *keyEnds) after(s string, i int, found []match) []match {
 	for _, p := range prefixesByEnd[s[i-2]] {
 		start := i - len(p.prefix)
 		if start < 0 || s[i-1] != p.prefix[len(p.prefix)-1] || s[start:i] != p.prefix || !begins(s, start) {
 			continue
 		}
+		if i <= k.dotted || i <= k.plain && !p.dotted {
+			continue
+		}
 		end := i
-		for end < len(s) && (isSecretByte(s[end]) || s[end] == '.' && p.prefix == "SG.") {
+		for end < len(s) && (isSecretByte(s[end]) || s[end] == '.' && p.dotted) {
 			end++
 		}
-		if end-i >= p.least {
-			return append(found, match{start, end, RuleSecret})
+		if end-i < p.least {
+			continue
 		}
+		if p.dotted {
+			k.dotted = end
+		} else {
+			k.plain = end
+		}
+		return append(found, match{start, end, RuleSecret})
 	}
 	return found
 }
