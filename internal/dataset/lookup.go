@@ -50,8 +50,8 @@ const maxLookUps = 1000
 // their order: others of the same row groups may be among them. Bloom filters
 // exclude most row groups, the id columns alone find the rows in the rest, and
 // only the pages of these rows are read. done is called after each file with rows.
-func lookUp(ctx context.Context, s store.Store, files []File, ids []wanted, take func(arrow.RecordBatch) error, done func(File) error) error {
-	found, err := findAll(ctx, s, files, ids)
+func (d *Dataset) lookUp(ctx context.Context, s store.Store, files []File, ids []wanted, take func(arrow.RecordBatch) error, done func(File) error) error {
+	found, err := d.findAll(ctx, s, files, ids)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func lookUp(ctx context.Context, s store.Store, files []File, ids []wanted, take
 		if len(found[i]) == 0 {
 			continue
 		}
-		if err := readRows(ctx, s, f.Path, found[i], take); err != nil {
+		if err := d.readRows(ctx, s, f.Path, found[i], take); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 		if err := done(f); err != nil {
@@ -70,7 +70,7 @@ func lookUp(ctx context.Context, s store.Store, files []File, ids []wanted, take
 }
 
 // findAll finds the rows in several files at once; the first error counts.
-func findAll(ctx context.Context, s store.Store, files []File, ids []wanted) ([]map[int][]int64, error) {
+func (d *Dataset) findAll(ctx context.Context, s store.Store, files []File, ids []wanted) ([]map[int][]int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	found := make([]map[int][]int64, len(files))
@@ -79,7 +79,7 @@ func findAll(ctx context.Context, s store.Store, files []File, ids []wanted) ([]
 	for range min(runtime.GOMAXPROCS(0), len(files)) {
 		workers.Go(func() {
 			for i := range next {
-				rows, err := findRows(ctx, s, files[i].Path, ids)
+				rows, err := d.findRows(ctx, s, files[i].Path, ids)
 				if err != nil {
 					cancel(fmt.Errorf("%s: %w", files[i].Path, err))
 				}
@@ -96,11 +96,11 @@ func findAll(ctx context.Context, s store.Store, files []File, ids []wanted) ([]
 }
 
 // findRows returns the rows of a file that bear all ids, by row group.
-func findRows(ctx context.Context, s store.Store, name string, ids []wanted) (map[int][]int64, error) {
+func (d *Dataset) findRows(ctx context.Context, s store.Store, name string, ids []wanted) (map[int][]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	reader, err := openFile(ctx, s, name)
+	reader, err := d.footers.open(ctx, s, name)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +166,8 @@ func matchRows(ctx context.Context, reader *file.Reader, group int, ids []wanted
 
 // readRows hands over rows of a file, each in a batch of its own, or the whole
 // row group where there are many.
-func readRows(ctx context.Context, s store.Store, name string, found map[int][]int64, take func(arrow.RecordBatch) error) error {
-	reader, err := openFile(ctx, s, name)
+func (d *Dataset) readRows(ctx context.Context, s store.Store, name string, found map[int][]int64, take func(arrow.RecordBatch) error) error {
+	reader, err := d.footers.open(ctx, s, name)
 	if err != nil {
 		return err
 	}

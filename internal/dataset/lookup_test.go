@@ -86,6 +86,29 @@ func TestLookUpInLaterRowGroups(t *testing.T) {
 	}
 }
 
+// Footers are kept from one look-up to the next, and the same is found.
+func TestLookUpKeepsFooters(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	_, err := w.WriteTraces(t.Context(), chat(20))
+	require.NoError(t, err)
+	d, err := Open(dir)
+	require.NoError(t, err)
+	all, err := d.ReadTraces(t.Context(), Filter{})
+	require.NoError(t, err)
+	for key, span := range datasettest.Split(all) {
+		got, err := d.ReadTraces(t.Context(), Filter{SpanIDs: []string{key.Span.String()}})
+		require.NoError(t, err)
+		assert.Empty(t, datasettest.Diff(map[datasettest.Key]ptrace.Traces{key: span}, datasettest.Split(got)))
+	}
+	assert.NotEmpty(t, d.footers.byName)
+	for name, footer := range d.footers.byName {
+		d.footers.chunks = maxFooters
+		d.footers.keep("another", footer)
+		assert.NotContains(t, d.footers.byName, name, "what is kept is bounded")
+		break
+	}
+}
+
 // A broken file is named.
 func TestLookUpNamesBrokenFile(t *testing.T) {
 	w, dir := newWriter(t, WriterOptions{})

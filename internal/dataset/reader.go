@@ -28,7 +28,10 @@ import (
 var ErrNoDataset = errors.New("no dataset")
 
 // Dataset is a dataset opened for reading.
-type Dataset struct{ store store.Store }
+type Dataset struct {
+	store   store.Store
+	footers footers
+}
 
 // Open opens a dataset; ErrNoDataset when the folder does not exist.
 func Open(path string) (*Dataset, error) {
@@ -114,7 +117,7 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 		}
 		read := readAllRows
 		if len(ids) > 0 && len(ids[0].values) <= maxLookUps {
-			read = lookUp
+			read = d.lookUp
 		}
 		if err := read(ctx, d.store, chosen, ids, table.take, done); err != nil {
 			return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
@@ -128,13 +131,18 @@ func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces,
 
 // openFile opens a file of a format that is known.
 func openFile(ctx context.Context, s store.Store, name string) (*file.Reader, error) {
+	return openWith(ctx, s, name, nil)
+}
+
+// openWith opens a file whose footer is known; nil reads it.
+func openWith(ctx context.Context, s store.Store, name string, footer *metadata.FileMetaData) (*file.Reader, error) {
 	source, err := s.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	properties := parquet.NewReaderProperties(memory.DefaultAllocator)
 	properties.BufferedStreamEnabled = true
-	reader, err := file.NewParquetReader(source, file.WithReadProps(properties))
+	reader, err := file.NewParquetReader(source, file.WithReadProps(properties), file.WithMetadata(footer))
 	if err != nil {
 		_ = source.Close()
 		return nil, err
