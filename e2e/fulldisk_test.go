@@ -39,6 +39,7 @@ func TestCrashOnFullDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCollector(t, "examples/collector/config-durable.yaml")
 			c.settings = []string{
+				"exporters::genai_parquet::max_span_bytes: 4194304",
 				"exporters::genai_parquet::sending_queue::queue_size: 8388608",
 				"exporters::genai_parquet::sending_queue::block_on_overflow: false",
 				"exporters::genai_parquet::sending_queue::batch: {min_size: 1048576, flush_timeout: 100ms}",
