@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg bench bench-lookup simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -78,6 +78,10 @@ reader:
 readers: reader ## DuckDB, Polars, pyarrow, pandas and Spark read the same of one dataset (Spark needs Java 17)
 	@build/reader/bin/python -c 'import pyspark' 2>/dev/null || build/reader/bin/pip install -q pyspark==4.3.0
 	$(GO) test -tags e2e -run ConformanceEngines -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
+
+objectstore: build ## a dataset on a real S3-protocol server (moto), whole and while the server fails
+	@[ -x build/moto/bin/moto_server ] || { python3 -m venv build/moto && build/moto/bin/pip install -q 'moto[server,s3]==5.2.5'; }
+	SPANLOOP_MOTO=$(CURDIR)/build/moto/bin/moto_server $(GO) test -tags "e2e objectstore" -run TestObjectStore -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/spanloop/spanloop/internal/dataset"
 	"github.com/spanloop/spanloop/internal/query"
 	"github.com/spanloop/spanloop/internal/report"
 )
@@ -140,7 +141,7 @@ func (a *app) noteEmpty(ctx context.Context, db *query.DB) {
 		if a.Since != "" || a.Until != "" {
 			what += " between --since and --until"
 		}
-		a.note(what, a.Dataset)
+		a.note(what, dataset.DisplayPath(a.Dataset))
 	}
 }
 

@@ -49,7 +49,7 @@ func (a *app) exportReplay(ctx context.Context, f *replayFlags, plan *replay.Pla
 	if err = errors.Join(err, writer.Close()); err != nil {
 		return err
 	}
-	result.Exported = fmt.Sprintf("%d spans written to the dataset %s", written.Spans, a.Dataset)
+	result.Exported = fmt.Sprintf("%d spans written to the dataset %s", written.Spans, dataset.DisplayPath(a.Dataset))
 	return nil
 }
 

@@ -112,7 +112,7 @@ unfaithful); 4 failed.`,
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.Dataset, "dataset", orEnv("SPANLOOP_DATASET", "./spanloop-data"), "dataset `folder` (SPANLOOP_DATASET)")
+	flags.StringVar(&a.Dataset, "dataset", orEnv("SPANLOOP_DATASET", "./spanloop-data"), "dataset `folder`, or s3://, gs:// or azblob://BUCKET/PREFIX (SPANLOOP_DATASET)")
 	flags.StringVar(&a.Registry, "registry", orEnv("SPANLOOP_REGISTRY", "./spanloop-registry"), "registry `folder` (SPANLOOP_REGISTRY)")
 	flags.StringVar(&a.Format, "format", "table", "output `format`: table, json, csv or html")
 	flags.StringVar(&a.Since, "since", "", "only spans from this `time` on: 2026-11-01, RFC 3339, or a duration back from now (24h, 7d)")

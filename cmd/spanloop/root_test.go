@@ -38,7 +38,7 @@ func TestExitCodesOfUsage(t *testing.T) {
 		"no dataset to query": {[]string{"query", "SELECT 1"}, []string{"no dataset"}},
 		"no dataset to check": {[]string{"dataset", "verify"}, []string{"no dataset"}},
 		"no dataset to list":  {[]string{"dataset", "info"}, []string{"no dataset"}},
-		"another store":       {[]string{"dataset", "info", "--dataset", "s3://bucket/data"}, []string{"s3://"}},
+		"another store":       {[]string{"dataset", "info", "--dataset", "ftp://host/data"}, []string{"ftp://"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := d.run(test.args...)

@@ -100,9 +100,9 @@ func (a *app) toolHistories(ctx context.Context) ([]*toolHistory, error) {
 	}
 	switch err := a.addSeen(ctx, tools); {
 	case errors.Is(err, dataset.ErrNoDataset) && hasRegistry:
-		a.note("no dataset at %s: only registered tools are shown", a.Dataset)
+		a.note("no dataset at %s: only registered tools are shown", dataset.DisplayPath(a.Dataset))
 	case errors.Is(err, dataset.ErrNoDataset):
-		return nil, usage(fmt.Errorf("neither a registry at %q nor a dataset at %q: name them with --registry and --dataset", a.Registry, a.Dataset))
+		return nil, usage(fmt.Errorf("neither a registry at %q nor a dataset at %q: name them with --registry and --dataset", a.Registry, dataset.DisplayPath(a.Dataset)))
 	case err != nil:
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spanloop/spanloop/internal/dataset"
 	"github.com/spanloop/spanloop/internal/query"
 	"github.com/spanloop/spanloop/internal/registry"
 )
@@ -40,7 +41,7 @@ func (a *app) addSeen(ctx context.Context, tools *toolIndex) error {
 	for _, step := range steps {
 		result, err := db.Query(ctx, step.statement)
 		if err != nil {
-			return fmt.Errorf("tools of dataset %q: %w", a.Dataset, err)
+			return fmt.Errorf("tools of dataset %q: %w", dataset.DisplayPath(a.Dataset), err)
 		}
 		for _, row := range result.Rows {
 			step.row(row)

@@ -22,7 +22,7 @@ import (
 
 // Config configures the exporter. The defaults work.
 type Config struct {
-	// Path is the dataset's folder.
+	// Path is the dataset's folder, or the URL of an object store.
 	Path string `mapstructure:"path"`
 	// Content says what is stored of texts: full, redacted or hashes.
 	Content string `mapstructure:"content"`
@@ -76,11 +76,8 @@ func (c *Config) Validate() error {
 			problems = append(problems, fmt.Errorf("%s: %q is not one of %s", key, value, strings.Join(allowed, ", ")))
 		}
 	}
-	if c.Path == "" {
-		problems = append(problems, errors.New("path: a directory is expected"))
-	}
-	if scheme, _, found := strings.Cut(c.Path, "://"); found {
-		problems = append(problems, fmt.Errorf("path: %s:// is not supported: give a local directory", scheme))
+	if err := dataset.CheckPath(c.Path); err != nil {
+		problems = append(problems, fmt.Errorf("path: %w", err))
 	}
 	oneOf("content", c.Content, redact.ModeFull, redact.ModeRedacted, redact.ModeHashes)
 	if c.Content == redact.ModeRedacted || c.Content == redact.ModeHashes {

@@ -55,7 +55,7 @@ func TestDefaults(t *testing.T) {
 func TestValidateNamesTheKey(t *testing.T) {
 	for key, content := range map[string]map[string]any{
 		"path: a directory":                                                        {"path": ""},
-		"path: s3:// is not supported":                                             {"path": "s3://bucket/data"},
+		"path: ftp:// is not supported":                                            {"path": "ftp://host/data"},
 		`content: "some" is not one of full`:                                       {"content": "some"},
 		"redaction_key: a secret of at least":                                      {"content": "redacted"},
 		"redaction_key: a secret of":                                               {"content": "hashes", "redaction_key": "5ecre7"},

@@ -113,6 +113,6 @@ func (e *parquetExporter) count(ctx context.Context, r dataset.Result) {
 	for reason, n := range r.Rejected {
 		add(e.refused, n, "reason", reason)
 		e.logger.Warn("spans went to the reject file", zap.String("reason", reason), zap.Int("spans", n),
-			zap.String("folder", e.config.Path+"/_rejected"))
+			zap.String("folder", dataset.DisplayPath(e.config.Path)+"/_rejected"))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
@@ -110,7 +111,11 @@ func loadManifest(ctx context.Context, s store.Store) (manifest, error) {
 			break
 		}
 		before = names
-		if m.readEntries(ctx, s, names) {
+		gone, err := m.readEntries(ctx, s, names)
+		if err != nil {
+			return manifest{}, err
+		}
+		if gone {
 			before = nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -137,28 +142,52 @@ func listEntries(ctx context.Context, s store.Store) ([]string, error) {
 	return names, nil
 }
 
+// entriesAtOnce is how many entries are read at once: each is a request to an
+// object store.
+const entriesAtOnce = 16
+
 // readEntries makes the entries those of a listing: an entry never changes. It
-// tells whether one was gone.
-func (m *manifest) readEntries(ctx context.Context, s store.Store, names []string) (gone bool) {
+// tells whether one was gone. A store that does not answer is an error: an entry
+// that it withholds is not broken.
+func (m *manifest) readEntries(ctx context.Context, s store.Store, names []string) (gone bool, err error) {
 	listed := map[string]bool{}
+	var unread []string
 	for _, name := range names {
 		listed[name] = true
-		if _, known := m.entries[name]; known || m.broken[name] != nil {
-			continue
-		}
-		e, err := readEntry(ctx, s, name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			gone = true
-		case err != nil:
-			m.broken[name] = err
-		default:
-			m.entries[name] = e
+		if _, known := m.entries[name]; !known && m.broken[name] == nil {
+			unread = append(unread, name)
 		}
 	}
+	next := make(chan string)
+	var mu sync.Mutex
+	var readers sync.WaitGroup
+	for range min(entriesAtOnce, len(unread)) {
+		readers.Go(func() {
+			for name := range next {
+				e, readErr := readEntry(ctx, s, name)
+				mu.Lock()
+				switch {
+				case errors.Is(readErr, fs.ErrNotExist):
+					gone = true
+				case errors.Is(readErr, store.ErrUnavailable):
+					err = readErr
+				case readErr != nil:
+					m.broken[name] = readErr
+				default:
+					m.entries[name] = e
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, name := range unread {
+		next <- name
+	}
+	close(next)
+	readers.Wait()
 	maps.DeleteFunc(m.entries, func(name string, _ entry) bool { return !listed[name] })
 	maps.DeleteFunc(m.broken, func(name string, _ error) bool { return !listed[name] })
-	return gone
+	return gone, err
 }
 
 // unite makes the lists of files. A file that any entry removes is removed,

@@ -33,14 +33,23 @@ type Dataset struct {
 	footers footers
 }
 
-// Open opens a dataset; ErrNoDataset when the folder does not exist.
+// CheckPath tells whether a path can name a dataset: a folder, or the URL of an
+// object store. Nothing is asked of either.
+func CheckPath(path string) error { return store.Check(path) }
+
+// DisplayPath is a dataset's path as it may be shown and logged: a URL without
+// its parameters.
+func DisplayPath(path string) string { return store.Display(path) }
+
+// Open opens a dataset, a folder or the URL of an object store; ErrNoDataset when
+// there is none.
 func Open(path string) (*Dataset, error) {
 	s, err := store.Open(context.Background(), path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("dataset %q: %w: start the collector with genai_parquet, or name another folder", path, ErrNoDataset)
+		return nil, fmt.Errorf("dataset %q: %w: start the collector with genai_parquet, or name another folder", store.Display(path), ErrNoDataset)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dataset %q: %w", path, err)
+		return nil, fmt.Errorf("dataset %q: %w", store.Display(path), err)
 	}
 	return &Dataset{store: s}, nil
 }

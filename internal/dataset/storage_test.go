@@ -138,7 +138,7 @@ func TestFolderThatIsAFile(t *testing.T) {
 }
 
 func TestPathIsChecked(t *testing.T) {
-	for _, path := range []string{"", "s3://bucket/x", "gs://bucket"} {
+	for _, path := range []string{"", "ftp://bucket/x", "s3://"} {
 		_, err := NewWriter(path, WriterOptions{})
 		require.Error(t, err, path)
 	}

@@ -45,6 +45,9 @@ func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 		if sound[f.Path] {
 			v.noteContent(f)
 		}
+		if v.unavailable != nil {
+			return v.Verification, v.unavailable
+		}
 	}
 	if err := v.checkStrangers(ctx); err != nil {
 		return v.Verification, err
@@ -70,6 +73,8 @@ type verifier struct {
 	manifest manifest
 	// contents are the sound files, and lost the missing ones, by their SHA-256.
 	contents, lost map[string]string
+	// unavailable is the error of a store that does not answer: no finding.
+	unavailable error
 }
 
 func (v *verifier) add(kind, path, detail string) {
@@ -119,6 +124,9 @@ func (m *manifest) paths() map[string]bool {
 func (v *verifier) checkFile(ctx context.Context, f File) bool {
 	info, err := v.store.Stat(ctx, f.Path)
 	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		v.unavailable = err
+		return false
 	case errors.Is(err, fs.ErrNotExist):
 		v.add(FindingMissing, f.Path, fmt.Sprintf("the manifest names it, with %d rows", f.Rows))
 		if v.lost != nil {
@@ -133,12 +141,20 @@ func (v *verifier) checkFile(ctx context.Context, f File) bool {
 		return false
 	}
 	source, err := v.store.Open(ctx, f.Path)
+	if errors.Is(err, store.ErrUnavailable) {
+		v.unavailable = err
+		return false
+	}
 	if err != nil {
 		v.add(FindingMissing, f.Path, err.Error())
 		return false
 	}
 	defer source.Close()
 	sum, err := fileDigest(source)
+	if errors.Is(err, store.ErrUnavailable) {
+		v.unavailable = err
+		return false
+	}
 	if err != nil || sum != f.SHA256 {
 		v.add(FindingAltered, f.Path, "its SHA-256 is not the manifest's")
 		return false

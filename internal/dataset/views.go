@@ -116,10 +116,20 @@ var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z
 // a backslash, so that one is matched by the range around it.
 func GlobLiteral(path string) string { return globSigns.Replace(path) }
 
-// viewsFile is views.sql: the same for the folder in which DuckDB is started.
+// viewsFile is views.sql: the same for the folder in which DuckDB is started, or
+// for the URL of an object store.
 func viewsFile(ctx context.Context, s store.Store) (string, error) {
-	views, err := viewsOver(ctx, s, "")
-	return "-- Views over a Spanloop dataset (format 1), for any DuckDB started in this folder.\n\n" + views, err
+	where, prefix := "started in this folder", ""
+	if _, remote := s.(*store.Bucket); remote {
+		// DuckDB's extension for Azure knows the scheme az only.
+		root := s.Root()
+		if rest, azure := strings.CutPrefix(root, "azblob://"); azure {
+			root = "az://" + rest
+		}
+		where, prefix = "with the extension httpfs or azure", GlobLiteral(root)+"/"
+	}
+	views, err := viewsOver(ctx, s, prefix)
+	return "-- Views over a Spanloop dataset (format 1), for any DuckDB " + where + ".\n\n" + views, err
 }
 
 // hasFiles tells whether a folder holds a Parquet file.

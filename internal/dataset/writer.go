@@ -98,8 +98,24 @@ type Result struct {
 }
 
 // NewWriter prepares a folder for writing: it creates it, writes views.sql, and
-// removes what a crash left unfinished an hour ago or earlier.
+// removes what a crash left unfinished an hour ago or earlier. Of an object store
+// nothing is asked before the first push.
 func NewWriter(path string, options WriterOptions) (*Writer, error) {
+	ctx := context.Background()
+	storage, err := store.Create(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("dataset %q: %w", store.Display(path), err)
+	}
+	w := writerTo(storage, options)
+	if _, remote := storage.(*store.Bucket); remote {
+		// It may be out of reach now: the first push writes views.sql.
+		return w, nil
+	}
+	return w, w.writeViews(ctx)
+}
+
+// writerTo makes a writer to a store.
+func writerTo(storage store.Store, options WriterOptions) *Writer {
 	if options.Codec == "" {
 		options.Codec = CodecZstd
 	}
@@ -109,32 +125,32 @@ func NewWriter(path string, options WriterOptions) (*Writer, error) {
 	if options.MaxSpanBytes == 0 {
 		options.MaxSpanBytes = DefaultMaxSpanBytes
 	}
-	ctx := context.Background()
-	storage, err := store.Create(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("dataset %q: %w", path, err)
-	}
-	w := &Writer{storage: storage, options: options, messages: newMessageMemory(), spare: make(chan *tables, spareTables)}
-	return w, w.writeViews(ctx)
+	return &Writer{storage: storage, options: options, messages: newMessageMemory(), spare: make(chan *tables, spareTables)}
 }
 
 // writeViews writes views.sql when it is missing or of another version.
 func (w *Writer) writeViews(ctx context.Context) error {
 	w.views.Lock()
 	defer w.views.Unlock()
-	content, err := viewsFile(ctx, w.storage)
-	if err == nil {
-		old, readErr := w.storage.Read(ctx, viewsName)
-		if readErr == nil && string(old) == content {
-			return nil
+	// Another writer may replace it by what it saw before: who wrote last looks again.
+	for range viewsTries {
+		content, err := viewsFile(ctx, w.storage)
+		if err == nil {
+			old, readErr := w.storage.Read(ctx, viewsName)
+			if readErr == nil && string(old) == content {
+				return nil
+			}
+			err = w.storage.Replace(ctx, viewsName, []byte(content))
 		}
-		err = w.storage.Replace(ctx, viewsName, []byte(content))
-	}
-	if err != nil {
-		return fmt.Errorf("dataset %q: %s: %w", w.storage.Root(), viewsName, err)
+		if err != nil {
+			return fmt.Errorf("dataset %q: %s: %w", w.storage.Root(), viewsName, err)
+		}
 	}
 	return nil
 }
+
+// viewsTries bounds how often views.sql is written when others write it too.
+const viewsTries = 4
 
 // Close releases the writer. Nothing is pending.
 func (w *Writer) Close() error { return w.storage.Close() }

@@ -25,7 +25,7 @@ import (
 
 // Options say what to open.
 type Options struct {
-	// Dataset is the dataset's folder.
+	// Dataset is the dataset's folder or URL.
 	Dataset string
 	// Registry is the registry's folder; empty for none. It fills the view
 	// releases.
@@ -49,7 +49,9 @@ type DB struct {
 	// window bounds the spans; histories tells that some are rebuilt from messages.
 	window    window
 	histories bool
-	problems  []registry.Problem
+	// release gives the dataset's files back.
+	release  func() error
+	problems []registry.Problem
 }
 
 // Open opens a dataset for queries. dataset.ErrNoDataset is returned when the
@@ -60,7 +62,22 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := dataset.ViewsSQL(d.Root())
+	defer d.Close()
+	dir, release, err := d.Local(ctx, dataset.Filter{Since: o.Since, Until: o.Until}, dataset.Cache{})
+	if err != nil {
+		return nil, err
+	}
+	db, err := openLocal(ctx, o, dir)
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	db.release = release
+	return db, nil
+}
+
+// openLocal opens the files in a local folder.
+func openLocal(ctx context.Context, o Options, dir string) (*DB, error) {
+	views, err := dataset.ViewsSQL(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -72,11 +89,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start DuckDB: %w", err), os.RemoveAll(spill))
 	}
-	db := &DB{sql: sql.OpenDB(connector), connector: connector, spill: spill}
+	db := &DB{sql: sql.OpenDB(connector), connector: connector, spill: spill, release: func() error { return nil }}
 	// Time zone and temporary views belong to the connection, and one keeps
 	// memory in bounds.
 	db.sql.SetMaxOpenConns(1)
-	if err := db.prepare(ctx, o, d.Root(), views); err != nil {
+	if err := db.prepare(ctx, o, dir, views); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -173,5 +190,5 @@ func (db *DB) RegistryProblems() []registry.Problem { return db.problems }
 
 // Close releases the database and its temporary files.
 func (db *DB) Close() error {
-	return errors.Join(db.sql.Close(), db.connector.Close(), os.RemoveAll(db.spill))
+	return errors.Join(db.sql.Close(), db.connector.Close(), os.RemoveAll(db.spill), db.release())
 }

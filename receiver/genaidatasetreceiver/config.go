@@ -26,7 +26,7 @@ const (
 
 // Config configures the receiver. The defaults send all of ./spanloop-data.
 type Config struct {
-	// Path is the dataset's folder.
+	// Path is the dataset's folder, or the URL of an object store.
 	Path   string       `mapstructure:"path"`
 	Select SelectConfig `mapstructure:"select"`
 	// Rate is in spans a second; 0 is as fast as the pipeline takes them.
@@ -74,11 +74,8 @@ func createDefaultConfig() component.Config {
 // Validate checks the configuration; each error names its key.
 func (c *Config) Validate() error {
 	var problems []error
-	if c.Path == "" {
-		problems = append(problems, errors.New("path: a directory is expected"))
-	}
-	if scheme, _, found := strings.Cut(c.Path, "://"); found {
-		problems = append(problems, fmt.Errorf("path: %s:// is not supported: give a local directory", scheme))
+	if err := dataset.CheckPath(c.Path); err != nil {
+		problems = append(problems, fmt.Errorf("path: %w", err))
 	}
 	if c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 0) {
 		problems = append(problems, fmt.Errorf("rate: %v is no number of spans a second; 0 is without limit", c.Rate))

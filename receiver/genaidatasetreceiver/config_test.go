@@ -69,7 +69,7 @@ func TestDatesWithoutQuotes(t *testing.T) {
 func TestConfigMistakes(t *testing.T) {
 	for text, wants := range map[string][]string{
 		"path: ''":                       {"path: a directory"},
-		"path: s3://bucket/data":         {"path: s3:// is not supported"},
+		"path: ftp://host/data":          {"path: ftp:// is not supported"},
 		"rate: -1":                       {"rate: -1"},
 		"rate: .inf":                     {"rate: +Inf"},
 		"rate: .nan":                     {"rate: NaN"},

@@ -102,7 +102,7 @@ func (r *datasetReceiver) Shutdown(ctx context.Context) error {
 		return ctx.Err()
 	}
 	r.cancel = nil
-	return r.client.Close(ctx)
+	return errors.Join(r.set.Close(), r.client.Close(ctx))
 }
 
 func (r *datasetReceiver) run(ctx context.Context) {

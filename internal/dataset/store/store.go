@@ -1,7 +1,8 @@
 // Copyright The Spanloop Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps the complete, immutable files of a dataset, in a folder.
+// Package store keeps the complete, immutable files of a dataset, in a folder or in
+// an object store.
 package store
 
 import (
@@ -15,11 +16,15 @@ import (
 // system error: what to do is the caller's choice.
 var ErrDiffers = errors.New("the name holds other content")
 
+// ErrUnavailable is in every error of an object store other than fs.ErrNotExist:
+// it says nothing about what the name holds.
+var ErrUnavailable = errors.New("the object store does not answer")
+
 // Store holds files under names: slash-separated, relative, without empty or dot
 // segments. It is safe for concurrent use, also by several processes. A name that
 // holds nothing is fs.ErrNotExist.
 type Store interface {
-	// Root is the folder's absolute path.
+	// Root is the folder's absolute path, or the URL without its parameters.
 	Root() string
 	// Put makes content visible under a name, whole or not at all, unless the name
 	// is taken. It returns nil when the name holds exactly this content then,
