@@ -49,7 +49,7 @@ func layoutOf(table, codec string) (*layout, error) {
 	return l, nil
 }
 
-func writerProperties(columns []column, codec string) *parquet.WriterProperties {
+func writerProperties(columns []column, codec string, more ...parquet.WriterProperty) *parquet.WriterProperties {
 	options := []parquet.WriterProperty{
 		parquet.WithCreatedBy("spanloop format " + strconv.Itoa(Format)),
 		parquet.WithDictionaryDefault(false),
@@ -66,7 +66,7 @@ func writerProperties(columns []column, codec string) *parquet.WriterProperties 
 	for _, c := range columns {
 		options = append(options, columnProperties(c)...)
 	}
-	return parquet.NewWriterProperties(options...)
+	return parquet.NewWriterProperties(append(options, more...)...)
 }
 
 // columnProperties sets a column's encoding; nested columns under the paths of

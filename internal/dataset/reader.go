@@ -92,12 +92,24 @@ func inPartition(path, column, value string) bool {
 	return strings.Contains(path, "/"+column+"="+escapeSegment(value)+"/") || strings.Contains(path, "/"+column+"="+Mixed+"/")
 }
 
-// ReadTraces returns the selected spans as they were received, each once.
+// ReadTraces returns the selected spans as they were received, each once. When a
+// file is gone because others took its place, it reads those.
 func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces, error) {
-	files, _, err := readManifest(ctx, d.store)
-	if err != nil {
-		return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
+	var before []File
+	for {
+		files, _, err := readManifest(ctx, d.store)
+		if err != nil {
+			return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
+		}
+		traces, err := d.readTraces(ctx, files, filter)
+		if !errors.Is(err, fs.ErrNotExist) || slices.Equal(before, files) {
+			return traces, err
+		}
+		before = files
 	}
+}
+
+func (d *Dataset) readTraces(ctx context.Context, files []File, filter Filter) (ptrace.Traces, error) {
 	b := newTraceBuilder(filter)
 	messages := newMessageReader(d.store, files)
 	for _, table := range []struct {

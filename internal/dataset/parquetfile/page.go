@@ -45,11 +45,15 @@ type press struct {
 	scratch []byte
 }
 
-// window is how far back zstd looks: with the 4 MiB of a page it needs four times
-// the memory and no less time, for 1 byte in 900 (docs/decisions/0009).
+// window is how far back zstd looks on its fastest level: with the 4 MiB of a page
+// it needs four times the memory and no less time, for 1 byte in 900
+// (docs/decisions/0009). Higher levels, for what is written once, look as far as a
+// page goes.
 const window = 1 << 20
 
-func newPress(codec compress.Compression) (*press, error) {
+// newPress returns a press of a codec; the level is zstd's, as its command counts
+// them.
+func newPress(codec compress.Compression, level int) (*press, error) {
 	switch codec {
 	case compress.Codecs.Uncompressed:
 		return &press{}, nil
@@ -62,8 +66,12 @@ func newPress(codec compress.Compression) (*press, error) {
 			return append(dst, s2.EncodeSnappy(buffer, src)...)
 		}}, nil
 	case compress.Codecs.Zstd:
-		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderCRC(false), zstd.WithWindowSize(window), zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(true))
+		far := window
+		if level > 1 {
+			far = PageBytes
+		}
+		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderConcurrency(1),
+			zstd.WithEncoderCRC(false), zstd.WithWindowSize(far), zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(true))
 		if err != nil {
 			return nil, err
 		}

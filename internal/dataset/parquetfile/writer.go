@@ -54,7 +54,7 @@ type Writer struct {
 func New(root *schema.GroupNode, props *parquet.WriterProperties, meta [][2]string) (*Writer, error) {
 	w := &Writer{schema: schema.NewSchema(root), props: props, meta: meta, byPath: map[string]*Column{}}
 	var err error
-	if w.press, err = newPress(props.Compression()); err != nil {
+	if w.press, err = newPress(props.Compression(), props.CompressionLevel()); err != nil {
 		return nil, err
 	}
 	for i := range w.schema.NumColumns() {

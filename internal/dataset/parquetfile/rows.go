@@ -1,0 +1,295 @@
+// Copyright The Spanloop Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parquetfile
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+)
+
+// Rows are the rows of a row group, decoded column by column with their levels,
+// so that another file can take them as they are, whatever they mean.
+type Rows struct {
+	// N is the number of rows.
+	N      int
+	leaves map[string]*leaf
+}
+
+// leaf holds the values of a leaf column. Levels that are 0 throughout are nil.
+type leaf struct {
+	maxDef, maxRep int16
+	def, rep       []int16
+	// starts are each row's first level, when rows may have several; values are
+	// each row's first value.
+	starts, values []int32
+
+	texts   []string
+	longs   []int64
+	ints    []int32
+	doubles []float64
+	bools   []bool
+}
+
+// ReadRows decodes a row group of a file: the columns at these paths that it
+// has, all of them without paths.
+func ReadRows(reader *file.Reader, group int, paths ...string) (*Rows, error) {
+	wanted := map[string]bool{}
+	for _, path := range paths {
+		wanted[path] = true
+	}
+	source := reader.RowGroup(group)
+	r := &Rows{N: int(source.NumRows()), leaves: map[string]*leaf{}}
+	for i := range source.NumColumns() {
+		descr := reader.MetaData().Schema.Column(i)
+		if len(wanted) > 0 && !wanted[descr.Path()] {
+			continue
+		}
+		chunk, err := source.Column(i)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", descr.Path(), err)
+		}
+		l, err := readLeaf(chunk, descr, r.N)
+		_ = chunk.Close()
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", descr.Path(), err)
+		}
+		r.leaves[descr.Path()] = l
+	}
+	return r, nil
+}
+
+// readStep is how many values are decoded at once.
+const readStep = 1024
+
+func readLeaf(chunk file.ColumnChunkReader, descr *schema.Column, rows int) (*leaf, error) {
+	l := &leaf{maxDef: descr.MaxDefinitionLevel(), maxRep: descr.MaxRepetitionLevel()}
+	if l.maxRep > 1 {
+		return nil, errors.New("lists of lists are not supported")
+	}
+	var err error
+	switch c := chunk.(type) {
+	case *file.ByteArrayColumnChunkReader:
+		known := map[string]string{}
+		err = readValues(l, c.HasNext, c.ReadBatchInPage, func(values []parquet.ByteArray) {
+			for _, v := range values {
+				l.texts = append(l.texts, share(known, v))
+			}
+		})
+	case *file.Int64ColumnChunkReader:
+		err = readValues(l, c.HasNext, c.ReadBatchInPage, func(values []int64) { l.longs = append(l.longs, values...) })
+	case *file.Int32ColumnChunkReader:
+		err = readValues(l, c.HasNext, c.ReadBatchInPage, func(values []int32) { l.ints = append(l.ints, values...) })
+	case *file.Float64ColumnChunkReader:
+		err = readValues(l, c.HasNext, c.ReadBatchInPage, func(values []float64) { l.doubles = append(l.doubles, values...) })
+	case *file.BooleanColumnChunkReader:
+		err = readValues(l, c.HasNext, c.ReadBatchInPage, func(values []bool) { l.bools = append(l.bools, values...) })
+	default:
+		err = fmt.Errorf("type %s is not supported", descr.PhysicalType())
+	}
+	if err == nil {
+		err = chunk.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, l.index(rows)
+}
+
+// shared bounds the distinct texts of a column that are kept once.
+const shared = 4096
+
+// share returns a text, the same string for equal ones while there are few:
+// columns that repeat their values take no more room than their dictionary.
+func share(known map[string]string, text []byte) string {
+	if s, ok := known[string(text)]; ok {
+		return s
+	}
+	s := string(text)
+	if len(known) < shared {
+		known[s] = s
+	}
+	return s
+}
+
+func readValues[T any](l *leaf, more func() bool, read func(int64, []T, []int16, []int16) (int64, int, error), take func([]T)) error {
+	values := make([]T, readStep)
+	def, rep := make([]int16, readStep), make([]int16, readStep)
+	for more() {
+		levels, n, err := read(readStep, values, def, rep)
+		if err != nil {
+			return err
+		}
+		if levels == 0 {
+			break
+		}
+		take(values[:n])
+		if l.maxDef > 0 {
+			l.def = append(l.def, def[:levels]...)
+		}
+		if l.maxRep > 0 {
+			l.rep = append(l.rep, rep[:levels]...)
+		}
+	}
+	return nil
+}
+
+func (l *leaf) count() int {
+	return len(l.texts) + len(l.longs) + len(l.ints) + len(l.doubles) + len(l.bools)
+}
+
+// index finds the first level and value of each row.
+func (l *leaf) index(rows int) error {
+	l.values = make([]int32, 0, rows+1)
+	levels := l.count()
+	if l.maxDef > 0 {
+		levels = len(l.def)
+	}
+	value := int32(0)
+	for i := range levels {
+		if l.maxRep == 0 || l.rep[i] == 0 {
+			l.values = append(l.values, value)
+			if l.maxRep > 0 {
+				l.starts = append(l.starts, int32(i))
+			}
+		}
+		if l.maxDef == 0 || l.def[i] == l.maxDef {
+			value++
+		}
+	}
+	if len(l.values) != rows || int(value) != l.count() {
+		return fmt.Errorf("%d rows and %d values, %d and %d are expected", len(l.values), l.count(), rows, value)
+	}
+	if l.maxRep > 0 {
+		l.starts = append(l.starts, int32(levels))
+	}
+	return nil
+}
+
+// levels are those of a row, from and to.
+func (l *leaf) levels(row int) (from, to int) {
+	if l.maxRep == 0 {
+		return row, row + 1
+	}
+	return int(l.starts[row]), int(l.starts[row+1])
+}
+
+// Has tells whether the file has a column.
+func (r *Rows) Has(path string) bool { return r.leaves[path] != nil }
+
+// Text is a row's text in a column that is no list; false when it is null.
+func (r *Rows) Text(path string, row int) (string, bool) {
+	l := r.leaves[path]
+	if l == nil || l.isNull(row) || len(l.texts) == 0 {
+		return "", false
+	}
+	return l.texts[l.values[row]], true
+}
+
+// Long is a row's number in a column of INT64 or INT32; false when it is null.
+func (r *Rows) Long(path string, row int) (int64, bool) {
+	l := r.leaves[path]
+	switch {
+	case l == nil || l.isNull(row):
+		return 0, false
+	case len(l.longs) > 0:
+		return l.longs[l.values[row]], true
+	case len(l.ints) > 0:
+		return int64(l.ints[l.values[row]]), true
+	}
+	return 0, false
+}
+
+// Texts are the elements of a row's list.
+func (r *Rows) Texts(path string, row int) []string {
+	l := r.leaves[path]
+	if l == nil {
+		return nil
+	}
+	from, to := l.levels(row)
+	n := 0
+	for i := from; i < to; i++ {
+		if l.maxDef == 0 || l.def[i] == l.maxDef {
+			n++
+		}
+	}
+	return l.texts[l.values[row]:][:n]
+}
+
+func (l *leaf) isNull(row int) bool {
+	from, _ := l.levels(row)
+	return l.maxDef > 0 && l.def[from] != l.maxDef
+}
+
+// SetText changes a row's text in a column that is no list.
+func (r *Rows) SetText(path string, row int, text string) {
+	l := r.leaves[path]
+	if l.maxDef > 0 {
+		l.def[row] = l.maxDef
+	}
+	l.values[row] = int32(len(l.texts))
+	l.texts = append(l.texts, text)
+}
+
+// Size is about how many bytes a row has: those of its texts that do not repeat.
+func (w *Writer) Size(r *Rows, row int) (size int) {
+	for _, c := range w.long {
+		l := r.leaves[c.path]
+		if l == nil || c.maxRep > 0 {
+			continue
+		}
+		if !l.isNull(row) {
+			size += len(l.texts[l.values[row]])
+		}
+	}
+	return size
+}
+
+// Copy writes a row that was read from a file with the same columns.
+func (w *Writer) Copy(r *Rows, row int) error {
+	for _, c := range w.columns {
+		l := r.leaves[c.path]
+		if l == nil {
+			return fmt.Errorf("column %s is missing", c.path)
+		}
+		from, to := l.levels(row)
+		value := l.values[row]
+		for i := from; i < to; i++ {
+			def, rep := int16(c.maxDef), int16(0)
+			if l.maxDef > 0 {
+				def = l.def[i]
+			}
+			if l.maxRep > 0 {
+				rep = l.rep[i]
+			}
+			if def < int16(c.maxDef) {
+				c.level(uint8(def), uint8(rep))
+				c.pageNulls++
+				continue
+			}
+			c.copyValue(l, int(value), uint8(rep))
+			value++
+		}
+	}
+	return w.EndRow(w.Size(r, row))
+}
+
+// copyValue writes one value under a repetition level.
+func (c *Column) copyValue(l *leaf, value int, rep uint8) {
+	switch c.kind {
+	case lengthText, dictText:
+		c.Item(int(rep), l.texts[value])
+	case plainLong, deltaLong:
+		c.Long(l.longs[value])
+	case plainInt:
+		c.Int(l.ints[value])
+	case plainDouble:
+		c.Double(l.doubles[value])
+	case plainBool:
+		c.Bool(l.bools[value])
+	}
+}
