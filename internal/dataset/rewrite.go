@@ -24,7 +24,7 @@ import (
 )
 
 // compactedLevel is zstd's level for files that are written once and read often.
-const compactedLevel = 3
+const compactedLevel = 6
 
 // identifying are the columns by which a row that stands twice is told, for each
 // table; the first one stays. Scores that spans hold their events by differ in
@@ -247,10 +247,10 @@ func (o *outputs) size(rows *parquetfile.Rows) (size int) {
 	return size
 }
 
-// write copies rows into the current file, those of one session together: they
-// have much in common.
+// write copies rows into the current file in order of their times, which prunes
+// row groups.
 func (o *outputs) write(window []rowRef) error {
-	slices.SortStableFunc(window, o.order())
+	slices.SortStableFunc(window, o.compareTimes)
 	for _, ref := range window {
 		if err := o.writer.Copy(ref.rows, ref.row); err != nil {
 			return err
@@ -266,22 +266,12 @@ func (o *outputs) write(window []rowRef) error {
 	return nil
 }
 
-// order is that of a table's rows in a row group.
-func (o *outputs) order() func(a, b rowRef) int {
+// compareTimes orders rows by their times.
+func (o *outputs) compareTimes(a, b rowRef) int {
 	at := timeColumn[o.table]
-	compareTimes := func(a, b rowRef) int {
-		x, _ := a.rows.Long(at, a.row)
-		y, _ := b.rows.Long(at, b.row)
-		return cmp.Compare(x, y)
-	}
-	if o.table != TableSpans {
-		return compareTimes
-	}
-	return func(a, b rowRef) int {
-		x, _ := a.rows.Text("session_id", a.row)
-		y, _ := b.rows.Text("session_id", b.row)
-		return cmp.Or(strings.Compare(x, y), compareTimes(a, b))
-	}
+	x, _ := a.rows.Long(at, a.row)
+	y, _ := b.rows.Long(at, b.row)
+	return cmp.Compare(x, y)
 }
 
 // writeRouted writes a file for each folder that rows go to.
