@@ -116,10 +116,15 @@ type compactor struct {
 
 func (c *compactor) run(ctx context.Context) error {
 	for _, table := range Tables {
-		if identifying[table] == nil {
-			continue
+		if err := c.refresh(ctx); err != nil {
+			return err
 		}
 		counts := TableCompaction{Table: table}
+		if table == TableMessages {
+			if err := c.dropAbandoned(ctx, &counts); err != nil {
+				return err
+			}
+		}
 		for _, job := range c.plan(table) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -227,15 +232,12 @@ func (c *compactor) merge(ctx context.Context, counts *TableCompaction, files []
 		if err != nil {
 			return err
 		}
-		r := &rewrite{store: c.store, table: counts.Table, inputs: like, writer: writer}
-		if isMixed(like[0].Path) {
-			route, err := c.ownFolders(ctx, r)
-			if err != nil {
-				return err
-			}
-			r.route = route
+		r := &rewrite{store: c.store, table: counts.Table, inputs: like, writer: writer, taken: c.taken()}
+		added, err := c.rewrite(ctx, r)
+		if errors.Is(err, errNoMessages) {
+			c.result.Skipped = append(c.result.Skipped, Finding{Kind: FindingDangling, Path: like[0].Path, Detail: err.Error()})
+			continue
 		}
-		added, err := r.run(ctx)
 		if err != nil {
 			return err
 		}
@@ -245,6 +247,43 @@ func (c *compactor) merge(ctx context.Context, counts *TableCompaction, files []
 		counts.add(like, added, r.duplicates)
 	}
 	return nil
+}
+
+// rewrite makes the new files of a job, with the messages that moved spans refer
+// to.
+func (c *compactor) rewrite(ctx context.Context, r *rewrite) (added []File, err error) {
+	mixed := isMixed(r.inputs[0].Path)
+	switch {
+	case r.table == TableMessages:
+		r.drop, err = c.unreferred(ctx, r.inputs)
+	case mixed:
+		r.route, err = c.ownFolders(ctx, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if added, err = r.run(ctx); err != nil || !mixed || r.table != TableSpans {
+		return added, err
+	}
+	messages, err := c.follow(ctx, r.inputs, added)
+	return append(added, messages...), err
+}
+
+// dropAbandoned takes messages out of the dataset whose folders have no spans any
+// more.
+func (c *compactor) dropAbandoned(ctx context.Context, counts *TableCompaction) error {
+	files, err := c.abandoned(ctx)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	counts.add(files, nil, 0)
+	if c.options.DryRun {
+		return nil
+	}
+	if err := c.commit(ctx, nil, files); err != nil {
+		return err
+	}
+	return c.refresh(ctx)
 }
 
 // removedOf are the old files but those that are the new ones: rows in order, of

@@ -43,10 +43,13 @@ const forgetAfter = time.Hour
 
 // keeper changes the files of a dataset. Only one at a time holds its lock.
 type keeper struct {
-	store   store.Store
-	grace   time.Duration
-	now     func() time.Time
-	m       manifest
+	store store.Store
+	grace time.Duration
+	now   func() time.Time
+	m     manifest
+	// read is when reading the manifest began, changed whether it says more now.
+	read    time.Time
+	changed bool
 	copiers map[string]*parquetfile.Writer
 }
 
@@ -72,8 +75,17 @@ func (k *keeper) keep(ctx context.Context, change func(context.Context) error) (
 }
 
 func (k *keeper) reload(ctx context.Context) (err error) {
+	k.read, k.changed = k.now(), false
 	k.m, err = loadManifest(ctx, k.store)
 	return err
+}
+
+// refresh reads the manifest again after a change.
+func (k *keeper) refresh(ctx context.Context) error {
+	if !k.changed {
+		return nil
+	}
+	return k.reload(ctx)
 }
 
 // sweep deletes new files of a run that ended before it committed them.
@@ -114,6 +126,16 @@ func (k *keeper) remove(ctx context.Context, names []string) error {
 	return k.store.Sync(ctx, names)
 }
 
+// taken are the paths of removed files: what is named so is not part of the
+// dataset.
+func (k *keeper) taken() map[string]bool {
+	paths := map[string]bool{}
+	for _, r := range k.m.removed {
+		paths[r.Path] = true
+	}
+	return paths
+}
+
 // commit replaces files by new ones, which are in place already.
 func (k *keeper) commit(ctx context.Context, added, removed []File) error {
 	var names []string
@@ -127,6 +149,7 @@ func (k *keeper) commit(ctx context.Context, added, removed []File) error {
 	for _, f := range removed {
 		e.Removed = append(e.Removed, Removal{File: f, At: k.now().UTC()})
 	}
+	k.changed = true
 	name, err := putEntry(ctx, k.store, e)
 	if err != nil {
 		return err
@@ -183,6 +206,16 @@ func (k *keeper) deleteRemoved(ctx context.Context, c *Cleaning) (map[string]boo
 		}
 		gone[r.Path] = true
 	}
+	// Messages go after the spans that refer to them.
+	slices.SortStableFunc(due, func(a, b string) int {
+		switch {
+		case isMessages(a) == isMessages(b):
+			return 0
+		case isMessages(a):
+			return 1
+		}
+		return -1
+	})
 	c.Deleted = len(due)
 	return gone, k.remove(ctx, due)
 }

@@ -16,7 +16,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/internal/dataset/datasettest"
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/dataset/store"
 )
@@ -104,19 +106,27 @@ func idsOf(t testing.TB, s store.Store, name string) (ids []string) {
 func crashSet(t testing.TB) (dir string) {
 	w, dir := newWriter(t, WriterOptions{})
 	for i := range 3 {
-		_, err := w.WriteTraces(t.Context(), shifted(chat(3), i))
+		_, err := w.WriteTraces(t.Context(), talk(shifted(chat(3), i), 3+2*i))
 		require.NoError(t, err)
 	}
 	long := time.Now().Add(-time.Hour)
 	_, err := newKeeper(unsynced(dir), DefaultGrace, func() time.Time { return long }).compact(t.Context(), CompactOptions{Grace: DefaultGrace})
 	require.NoError(t, err)
 	for i := range 3 {
-		td := shifted(chat(3), 10+i)
+		td := talk(shifted(chat(3), 10+i), 5+2*i)
 		spanAt(td, 0).Attributes().PutStr("gen_ai.prompt.name", "p")
 		_, err := w.WriteTraces(t.Context(), td)
 		require.NoError(t, err)
 	}
 	return dir
+}
+
+// talk gives the first and the last span of a batch histories of so many messages.
+func talk(td ptrace.Traces, messages int) ptrace.Traces {
+	for _, i := range []int{0, td.SpanCount() - 1} {
+		spanAt(td, i).Attributes().PutStr(inputMessagesKey, conversation("talk", messages))
+	}
+	return td
 }
 
 // Whichever operation a compaction is killed before: readers see every row once at
@@ -127,11 +137,13 @@ func TestCompactKilledAnywhere(t *testing.T) {
 	require.NoError(t, os.CopyFS(finished, os.DirFS(begun)))
 	want, _ := spanKeys(t, finished)
 	require.Len(t, want, 18)
+	traces := readSpans(t, finished)
 	whole := &mortalStore{Store: unsynced(finished)}
 	whole.each = func() {
 		read, stored := spanKeys(t, finished)
 		require.Equal(t, want, read)
 		require.Equal(t, want, stored)
+		require.Empty(t, datasettest.Diff(traces, readSpans(t, finished)))
 	}
 	_, err := newKeeper(whole, 0, nil).compact(t.Context(), CompactOptions{})
 	require.NoError(t, err)
@@ -149,17 +161,19 @@ func TestCompactKilledAnywhere(t *testing.T) {
 		read, stored := spanKeys(t, dir)
 		require.Equal(t, want, read, "operation %d", dieAt)
 		require.Equal(t, want, stored, "operation %d", dieAt)
+		require.Empty(t, datasettest.Diff(traces, readSpans(t, dir)), "operation %d", dieAt)
 		v, err := openSet(t, dir).Verify(t.Context())
 		require.NoError(t, err)
 		for _, f := range v.Findings {
 			require.Equal(t, FindingUnfinished, f.Kind, "operation %d: %+v", dieAt, f)
 		}
 		compactAll(t, dir)
-		requireSound(t, dir)
+		verified(t, dir)
 		read, stored = spanKeys(t, dir)
 		require.Equal(t, want, read, "operation %d", dieAt)
 		require.Equal(t, want, stored, "operation %d", dieAt)
 		require.Equal(t, result, parquetIn(tree(t, dir)), "operation %d", dieAt)
+		require.Empty(t, datasettest.Diff(traces, readSpans(t, dir)), "operation %d", dieAt)
 	}
 }
 
@@ -221,7 +235,7 @@ func TestCompactBesideWriterAndReaders(t *testing.T) {
 	close(done)
 	working.Wait()
 	compactAll(t, dir)
-	requireSound(t, dir)
+	verified(t, dir)
 	assert.EqualValues(t, pushes*spans, rowsOf(t, dir, TableSpans))
 }
 
@@ -259,9 +273,9 @@ func TestLease(t *testing.T) {
 	assert.True(t, bounded)
 	numbers, err := leases(t.Context(), s)
 	require.NoError(t, err)
-	assert.Len(t, numbers, 1, "those that are over are gone")
+	assert.Len(t, numbers, 2, "older than the last are gone")
 
-	require.NoError(t, os.WriteFile(filepath.Join(s.Root(), leaseName(numbers[0]+1)), []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(s.Root(), leaseName(numbers[1]+1)), []byte("{"), 0o600))
 	_, _, err = takeLease(t.Context(), s, now)
 	require.ErrorContains(t, err, "lease")
 }

@@ -58,9 +58,8 @@ func takeLease(ctx context.Context, s store.Store, now func() time.Time) (contex
 	if err != nil {
 		return nil, nil, fmt.Errorf("lease: %w", err)
 	}
-	for _, n := range numbers {
-		// They are over; who takes the next one looks at the last only.
-		_ = s.Remove(ctx, leaseName(n))
+	if err := confirmLease(ctx, s, next); err != nil {
+		return nil, nil, err
 	}
 	working, cancel := context.WithTimeout(ctx, leaseTime*9/10)
 	return working, func() {
@@ -68,6 +67,26 @@ func takeLease(ctx context.Context, s store.Store, now func() time.Time) (contex
 		over := lease{Holder: own.Holder, Until: now().UTC()}
 		_ = s.Replace(context.WithoutCancel(ctx), leaseName(next), over.encode())
 	}, nil
+}
+
+// confirmLease makes sure that a lease is the highest one: a listing may miss what
+// is put or removed meanwhile. The lease before stays, so that whoever lists now
+// counts on from one of the two; older ones go.
+func confirmLease(ctx context.Context, s store.Store, own int) error {
+	numbers, err := leases(ctx, s)
+	if err == nil && slices.Max(append(numbers, own)) > own {
+		_ = s.Remove(ctx, leaseName(own))
+		return ErrBusy
+	}
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		if n < own-1 {
+			_ = s.Remove(ctx, leaseName(n))
+		}
+	}
+	return nil
 }
 
 func (l lease) encode() []byte {

@@ -30,11 +30,12 @@ const compactedLevel = 6
 // table; the first one stays. Scores that spans hold their events by differ in
 // time and position.
 var identifying = map[string][]string{
-	TableSpans:   {"trace_id", "span_id"},
-	TableScores:  {"trace_id", "span_id", "name", "evaluator_version", "evaluation_id", "time_unix_nano", "event"},
-	TableContent: {"trace_id", "span_id", "event_id"},
-	TablePrompts: {"name", "version", "hash", "template"},
-	TableTools:   {"name", "version", "hash", "definition"},
+	TableSpans:    {"trace_id", "span_id"},
+	TableMessages: {"prompt_name", "prompt_version", "date", "hash"},
+	TableScores:   {"trace_id", "span_id", "name", "evaluator_version", "evaluation_id", "time_unix_nano", "event"},
+	TableContent:  {"trace_id", "span_id", "event_id"},
+	TablePrompts:  {"name", "version", "hash", "template"},
+	TableTools:    {"name", "version", "hash", "definition"},
 }
 
 // timeColumn is the column of a row's time, none for tables without one.
@@ -85,8 +86,12 @@ type rewrite struct {
 	table  string
 	inputs []File
 	// route is the folder that a row goes to, for rows that are not to stay in
-	// that of the inputs; empty drops the row. Without route all stay.
+	// that of the inputs. Without route all stay.
 	route func(rows *parquetfile.Rows, row int) string
+	// drop tells which rows are not copied; nil for none.
+	drop func(rows *parquetfile.Rows, row int) bool
+	// taken are paths that no new file may have.
+	taken map[string]bool
 
 	// writer writes files with the columns of the inputs.
 	writer *parquetfile.Writer
@@ -127,7 +132,11 @@ func (r *rewrite) run(ctx context.Context) (files []File, err error) {
 		rows += group.N
 		size += out.size(group)
 		for i := range group.N {
-			if !r.dropped[first+i] {
+			switch {
+			case r.dropped[first+i]:
+			case r.drop != nil && r.drop(group, i):
+				r.left++
+			default:
 				window = append(window, rowRef{group, i})
 			}
 		}
@@ -279,10 +288,6 @@ func (o *outputs) writeRouted(ctx context.Context, window []rowRef) ([]File, err
 	routes := map[string][]rowRef{}
 	for _, ref := range window {
 		dir := o.route(ref.rows, ref.row)
-		if dir == "" {
-			o.left++
-			continue
-		}
 		routes[dir] = append(routes[dir], ref)
 	}
 	var files []File
@@ -308,16 +313,31 @@ func (o *outputs) finish(ctx context.Context, dir string) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := digest(content)
-	f := File{
-		Table: o.table, Path: dir + "/" + compactedPrefix + sum[:24] + ".parquet", Rows: int64(o.rows), Bytes: int64(len(content)), SHA256: sum,
+	f := newFile(o.table, dir, content, o.rows, o.min, o.max)
+	if timeColumn[o.table] == "" {
+		f.MinTime, f.MaxTime = timesOf(o.inputs)
 	}
-	if o.min != 0 || o.max != 0 {
-		f.MinTime, f.MaxTime = time.Unix(0, o.min).UTC(), time.Unix(0, o.max).UTC()
+	for sum := f.SHA256; ; sum = digest([]byte(sum)) {
+		if f.Path = fileName(dir, compactedPrefix, sum); !o.taken[f.Path] {
+			break
+		}
 	}
 	o.rows, o.min, o.max = 0, 0, 0
 	if err := putContent(ctx, o.store, f.Path, content); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return []File{f}, nil
+}
+
+// timesOf are the first and the last time of files.
+func timesOf(files []File) (first, last time.Time) {
+	for i, f := range files {
+		if i == 0 || f.MinTime.Before(first) {
+			first = f.MinTime
+		}
+		if f.MaxTime.After(last) {
+			last = f.MaxTime
+		}
+	}
+	return first, last
 }

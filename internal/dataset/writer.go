@@ -382,17 +382,18 @@ func (p *push) writeSpanPartition(ctx context.Context, t *spanTable, part partit
 		return fmt.Errorf("spans of %s@%s: %w", part.name, part.version, err)
 	}
 	first, last := int64(rows[0].span.StartTimestamp()), int64(rows[len(rows)-1].span.StartTimestamp())
+	f := newFile(TableSpans, part.dir(TableSpans), content, len(rows), first, last)
 	// A span file that can be read refers to messages that can.
-	if err := p.writeMessages(ctx, t.messages, first, last); err != nil {
+	if err := p.writeMessages(ctx, t.messages, f); err != nil {
 		return err
 	}
 	p.result.Spans += len(rows)
-	return p.putFile(ctx, TableSpans, part.dir(TableSpans), content, len(rows), first, last)
+	return p.putAs(ctx, f, content)
 }
 
-// writeMessages stores the messages that a partition's spans refer to and that
+// writeMessages stores the messages that the spans of a file refer to and that
 // are new. The times are those of the spans.
-func (p *push) writeMessages(ctx context.Context, t *messageTable, first, last int64) error {
+func (p *push) writeMessages(ctx context.Context, t *messageTable, spans File) error {
 	if t.rows == 0 {
 		return nil
 	}
@@ -404,7 +405,12 @@ func (p *push) writeMessages(ctx context.Context, t *messageTable, first, last i
 		p.stored = append(p.stored, t.fresh)
 	}
 	p.result.Messages += t.rows
-	return p.putFile(ctx, TableMessages, t.folder.dir(TableMessages), content, t.rows, first, last)
+	f := newFile(TableMessages, t.folder.dir(TableMessages), content, t.rows, 0, 0)
+	f.MinTime, f.MaxTime = spans.MinTime, spans.MaxTime
+	// Other spans may need the same messages once this file was replaced and its
+	// name is remembered as removed: theirs is another one.
+	f.Path = fileName(t.folder.dir(TableMessages), "", digest([]byte(f.SHA256+spans.SHA256)))
+	return p.putAs(ctx, f, content)
 }
 
 func (p *push) writeScorePartition(ctx context.Context, t *scoreTable, part partition) error {
@@ -444,20 +450,30 @@ func putContent(ctx context.Context, s store.Store, name string, content []byte)
 
 // putFile stores a Parquet file under a name made from its content.
 func (p *push) putFile(ctx context.Context, table, dir string, content []byte, rows int, first, last int64) error {
-	sum := digest(content)
-	name := dir + "/" + sum[:24] + ".parquet"
-	if err := p.put(ctx, name, content); err != nil {
+	return p.putAs(ctx, newFile(table, dir, content, rows, first, last), content)
+}
+
+func (p *push) putAs(ctx context.Context, f File, content []byte) error {
+	if err := p.put(ctx, f.Path, content); err != nil {
 		return err
-	}
-	f := File{Table: table, Path: name, Rows: int64(rows), Bytes: int64(len(content)), SHA256: sum}
-	if first != 0 || last != 0 {
-		f.MinTime, f.MaxTime = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
 	}
 	p.files = append(p.files, f)
 	p.result.Files++
-	p.result.Bytes += int64(len(content))
+	p.result.Bytes += f.Bytes
 	return nil
 }
+
+// newFile describes a file under a name made from its content.
+func newFile(table, dir string, content []byte, rows int, first, last int64) File {
+	sum := digest(content)
+	f := File{Table: table, Path: fileName(dir, "", sum), Rows: int64(rows), Bytes: int64(len(content)), SHA256: sum}
+	if first != 0 || last != 0 {
+		f.MinTime, f.MaxTime = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
+	}
+	return f
+}
+
+func fileName(dir, prefix, sum string) string { return dir + "/" + prefix + sum[:24] + ".parquet" }
 
 // commit makes the files' folders durable, then the manifest that names them.
 func (p *push) commit(ctx context.Context) error {
