@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/exporter/genaiparquetexporter"
+	"github.com/spanloop/spanloop/internal/dataset"
 )
 
 // arm is one way to write spans under test.
@@ -44,6 +45,7 @@ func arms() []*arm {
 		{name: "OTLP + zstd-3, one stream", write: writeStream},
 		{name: "genai_parquet, zstd-1", write: parquet("zstd")},
 		{name: "genai_parquet, snappy", write: parquet("snappy")},
+		{name: "genai_parquet, compacted", write: compacted(parquet("zstd"))},
 		{name: "limit: zstd-1 of the new text", write: writeText},
 	}
 }
@@ -91,6 +93,22 @@ func exporting(factory exporter.Factory, settings map[string]any) func(string, [
 			}
 		}
 		return e.Shutdown(ctx)
+	}
+}
+
+// compacted compacts the dataset that was written: its time is that of both.
+func compacted(write func(string, []ptrace.Traces) error) func(string, []ptrace.Traces) error {
+	return func(dir string, batches []ptrace.Traces) error {
+		if err := write(dir, batches); err != nil {
+			return err
+		}
+		d, err := dataset.Open(filepath.Join(dir, "out"))
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		_, err = d.Compact(context.Background(), dataset.CompactOptions{})
+		return err
 	}
 }
 
