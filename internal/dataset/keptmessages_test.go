@@ -218,3 +218,19 @@ func TestMessagesComeBackUnderAnotherName(t *testing.T) {
 	verified(t, dir)
 	assert.Len(t, readSpans(t, dir), 1)
 }
+
+// Names of files of messages prove their content, so that a repair names them
+// again.
+func TestNamesOfMessagesProveContent(t *testing.T) {
+	dir := t.TempDir()
+	w := restarted(t, dir)
+	write(t, w, turns("a", 3, 1))
+	files, err := openSet(t, dir).Files(t.Context(), TableMessages)
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	assert.Contains(t, filepath.Base(files[0].Path), "-")
+	named, err := describeFile(t.Context(), folder(w), files[0].Path)
+	require.NoError(t, err)
+	assert.Equal(t, files[0].SHA256, named.SHA256)
+	assert.Equal(t, files[0].Rows, named.Rows)
+}

@@ -278,6 +278,7 @@ func describeFile(ctx context.Context, s store.Store, path string) (File, error)
 	table, _, _ := strings.Cut(path, "/")
 	f := File{Table: table, Path: path, Bytes: int64(len(content)), SHA256: digest(content)}
 	name := strings.TrimPrefix(strings.TrimSuffix(stdpath.Base(path), ".parquet"), compactedPrefix)
+	name, _, _ = strings.Cut(name, "-")
 	if len(name) < 24 || !strings.HasPrefix(f.SHA256, name) {
 		return File{}, errors.New("its name does not prove its content")
 	}

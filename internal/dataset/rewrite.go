@@ -317,10 +317,9 @@ func (o *outputs) finish(ctx context.Context, dir string) ([]File, error) {
 	if timeColumn[o.table] == "" {
 		f.MinTime, f.MaxTime = timesOf(o.inputs)
 	}
-	for sum := f.SHA256; ; sum = digest([]byte(sum)) {
-		if f.Path = fileName(dir, compactedPrefix, sum); !o.taken[f.Path] {
-			break
-		}
+	f.Path = fileName(dir, compactedPrefix, f.SHA256, "")
+	for n := 1; o.taken[f.Path]; n++ {
+		f.Path = fileName(dir, compactedPrefix, f.SHA256, fmt.Sprintf("-%d", n))
 	}
 	o.rows, o.min, o.max = 0, 0, 0
 	if err := putContent(ctx, o.store, f.Path, content); err != nil {

@@ -409,7 +409,7 @@ func (p *push) writeMessages(ctx context.Context, t *messageTable, spans File) e
 	f.MinTime, f.MaxTime = spans.MinTime, spans.MaxTime
 	// Other spans may need the same messages once this file was replaced and its
 	// name is remembered as removed: theirs is another one.
-	f.Path = fileName(t.folder.dir(TableMessages), "", digest([]byte(f.SHA256+spans.SHA256)))
+	f.Path = fileName(t.folder.dir(TableMessages), "", f.SHA256, "-"+spans.SHA256[:16])
 	return p.putAs(ctx, f, content)
 }
 
@@ -466,14 +466,18 @@ func (p *push) putAs(ctx context.Context, f File, content []byte) error {
 // newFile describes a file under a name made from its content.
 func newFile(table, dir string, content []byte, rows int, first, last int64) File {
 	sum := digest(content)
-	f := File{Table: table, Path: fileName(dir, "", sum), Rows: int64(rows), Bytes: int64(len(content)), SHA256: sum}
+	f := File{Table: table, Path: fileName(dir, "", sum, ""), Rows: int64(rows), Bytes: int64(len(content)), SHA256: sum}
 	if first != 0 || last != 0 {
 		f.MinTime, f.MaxTime = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
 	}
 	return f
 }
 
-func fileName(dir, prefix, sum string) string { return dir + "/" + prefix + sum[:24] + ".parquet" }
+// fileName is the path of a file with a content. More tells it from others of the
+// same content; it is empty or begins with a hyphen.
+func fileName(dir, prefix, sum, more string) string {
+	return dir + "/" + prefix + sum[:24] + more + ".parquet"
+}
 
 // commit makes the files' folders durable, then the manifest that names them.
 func (p *push) commit(ctx context.Context) error {
