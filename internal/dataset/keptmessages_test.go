@@ -234,3 +234,18 @@ func TestNamesOfMessagesProveContent(t *testing.T) {
 	assert.Equal(t, files[0].SHA256, named.SHA256)
 	assert.Equal(t, files[0].Rows, named.Rows)
 }
+
+// Two pushes that store the same messages for different spans are no finding.
+func TestEqualMessagesOfTwoPushesAreSound(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 2 {
+		td := turns("a", 3, 1)
+		spanAt(td, 0).SetSpanID([8]byte{byte(i + 1)})
+		write(t, restarted(t, dir), td)
+	}
+	files, err := openSet(t, dir).Files(t.Context(), TableMessages)
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	require.Equal(t, files[0].SHA256, files[1].SHA256)
+	verified(t, dir)
+}

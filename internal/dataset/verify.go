@@ -82,9 +82,10 @@ func (v *verifier) add(kind, path, detail string) {
 }
 
 // noteContent notes what a sound file holds. Names are made from content: the
-// same content under two names is a copy.
+// same content under two names is a copy, but for messages, which several pushes
+// may store and readers count once.
 func (v *verifier) noteContent(f File) {
-	if original, twice := v.contents[f.SHA256]; twice {
+	if original, twice := v.contents[f.SHA256]; twice && f.Table != TableMessages {
 		v.add(FindingDuplicated, f.Path, "same content as "+original+", and both are in the manifest: every row counts twice for who reads the files themselves")
 		return
 	}
