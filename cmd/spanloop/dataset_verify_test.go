@@ -395,11 +395,11 @@ func TestDatasetVerifyRepairs(t *testing.T) {
 	}
 }
 
-// tree are the contents of all files by path, and contents these alone.
+// tree are the contents of all files but the lock by path, and contents these alone.
 func (d *desk) tree() map[string]string {
 	files := map[string]string{}
 	require.NoError(d.t, filepath.WalkDir(d.dataset, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || d.relative(path) == "_manifest/lock" {
 			return err
 		}
 		content, err := os.ReadFile(path)

@@ -333,7 +333,7 @@ func TestCompactLeavesDamagedFiles(t *testing.T) {
 	assert.FileExists(t, damaged)
 }
 
-// Only one process at a time compacts a dataset.
+// Only one process at a time compacts or repairs a dataset.
 func TestCompactIsLocked(t *testing.T) {
 	w, dir := newWriter(t, WriterOptions{})
 	smallPushes(t, w, 2)
@@ -341,8 +341,14 @@ func TestCompactIsLocked(t *testing.T) {
 	_, err := k.keep(t.Context(), func(ctx context.Context) error {
 		_, err := openSet(t, dir).Compact(ctx, CompactOptions{})
 		require.ErrorIs(t, err, ErrBusy)
+		_, err = openSet(t, dir).Repair(ctx, nil, RepairOptions{})
+		require.ErrorIs(t, err, ErrBusy)
+		_, err = openSet(t, dir).Repair(ctx, nil, RepairOptions{DryRun: true})
+		require.NoError(t, err, "a dry run changes nothing")
 		return nil
 	})
+	require.NoError(t, err)
+	_, err = openSet(t, dir).Repair(t.Context(), nil, RepairOptions{})
 	require.NoError(t, err)
 	compactAll(t, dir)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
-// lock makes this the only process that compacts or prunes, until unlock is
+// lock makes this the only process that compacts or repairs, until unlock is
 // called.
 func lock(ctx context.Context, s store.Store, now func() time.Time) (context.Context, func(), error) {
 	return takeLease(ctx, s, now)

@@ -17,7 +17,7 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/store"
 )
 
-// lock makes this the only process that compacts or prunes, until unlock is
+// lock makes this the only process that compacts or repairs, until unlock is
 // called: a folder by a lock on a file, which ends with the process however that
 // ends.
 func lock(ctx context.Context, s store.Store, now func() time.Time) (context.Context, func(), error) {

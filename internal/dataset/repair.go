@@ -51,8 +51,16 @@ type Step struct {
 
 // Repair does what is safe about findings: no row of the dataset is lost, and
 // nothing but unfinished files is deleted. It returns all steps, also those that
-// it took before an error.
+// it took before an error. ErrBusy tells that another process changes files.
 func (d *Dataset) Repair(ctx context.Context, findings []Finding, o RepairOptions) ([]Step, error) {
+	if !o.DryRun {
+		locked, unlock, err := lock(ctx, d.store, time.Now)
+		if err != nil {
+			return nil, fmt.Errorf("repair of dataset %q: %w", d.Root(), err)
+		}
+		defer unlock()
+		ctx = locked
+	}
 	m, err := loadManifest(ctx, d.store)
 	if err != nil {
 		return nil, err
