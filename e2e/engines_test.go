@@ -27,11 +27,13 @@ import (
 	hardset "github.com/spanloop/spanloop/internal/dataset/sample"
 )
 
-// engineFacts are what one engine says of the table spans (readers.py).
+// engineFacts are what one engine says of a table (readers.py).
 type engineFacts struct {
-	Rows, IDs int64
-	Names     map[string]int64
-	Columns   map[string]struct {
+	Rows int64
+	// IDs are the distinct pairs of trace_id and span_id.
+	IDs     int64
+	Names   map[string]int64
+	Columns map[string]struct {
 		Nulls int64
 		Value any
 	}
@@ -48,23 +50,42 @@ func TestConformanceEngines(t *testing.T) {
 	dir := t.TempDir()
 	figures, err := hardset.Write(t.Context(), filepath.Join(dir, "spanloop-data"))
 	require.NoError(t, err)
-	read := map[string]engineFacts{}
+	reads := documentedReads(t)
 	var absent []string
-	for engine, code := range documentedReads(t) {
+	for engine := range modules {
 		if exec.CommandContext(t.Context(), python, "-c", "import "+modules[engine]).Run() != nil {
 			absent = append(absent, engine)
-			continue
+			delete(reads, engine)
 		}
-		read[engine] = runEngine(t, python, dir, engine, code)
 	}
-	if len(read) == 0 {
+	if len(reads) == 0 {
 		fmt.Println("conformance: engines: no Python with DuckDB, Polars, pandas or Spark (make reader): nothing compared")
 		return
 	}
+	for _, table := range []string{dataset.TableSpans, dataset.TableScores} {
+		read := map[string]engineFacts{}
+		for engine, code := range reads {
+			// The documentation opens the table spans.
+			read[engine] = runEngine(t, python, dir, engine, table, strings.ReplaceAll(code, dataset.TableSpans, table))
+			if table == dataset.TableSpans {
+				checkSent(t, engine, figures, read[engine])
+			} else {
+				assert.Equal(t, figures.Scores, read[engine].Rows, engine)
+			}
+		}
+		compareEngines(t, table, read, absent)
+	}
+}
+
+// compareEngines compares what the engines say of one table with each other.
+func compareEngines(t *testing.T, table string, read map[string]engineFacts, absent []string) {
+	t.Helper()
 	engines := slices.Sorted(maps.Keys(read))
 	first := read[engines[0]]
 	for _, engine := range engines {
-		checkSent(t, engine, figures, read[engine])
+		assert.Equal(t, first.Rows, read[engine].Rows, "%s: rows of %s", engine, table)
+		assert.Equal(t, first.IDs, read[engine].IDs, "%s: ids of %s", engine, table)
+		assert.Equal(t, first.Names, read[engine].Names, "%s: prompts of %s", engine, table)
 		for column, want := range first.Columns {
 			got := read[engine].Columns[column]
 			assert.Equal(t, want.Nulls, got.Nulls, "%s: nulls of %s", engine, column)
@@ -72,7 +93,7 @@ func TestConformanceEngines(t *testing.T) {
 		}
 		assert.Len(t, read[engine].Columns, len(first.Columns))
 	}
-	for _, c := range dataset.Columns()[dataset.TableSpans] {
+	for _, c := range dataset.Columns()[table] {
 		assert.Contains(t, first.Columns, c.Name)
 	}
 	rest := ""
@@ -80,7 +101,7 @@ func TestConformanceEngines(t *testing.T) {
 		slices.Sort(absent)
 		rest = "; not here: " + strings.Join(absent, ", ")
 	}
-	fmt.Printf("conformance: engines: %s agree on %d rows, %d columns%s\n", strings.Join(engines, ", "), first.Rows, len(first.Columns), rest)
+	fmt.Printf("conformance: engines: %s agree on %s: %d rows, %d columns%s\n", strings.Join(engines, ", "), table, first.Rows, len(first.Columns), rest)
 }
 
 // checkSent compares an engine's facts with what was sent.
@@ -158,9 +179,9 @@ func readerPython(t *testing.T) string {
 	return filepath.Join(absolute(t, repository), "build", "reader", "bin", "python")
 }
 
-func runEngine(t *testing.T, python, dir, engine, code string) engineFacts {
+func runEngine(t *testing.T, python, dir, engine, table, code string) engineFacts {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join(absolute(t, "."), "readers.py"), engine)
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(absolute(t, "."), "readers.py"), engine, table)
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(code)
 	var complaints bytes.Buffer

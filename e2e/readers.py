@@ -1,10 +1,10 @@
 # Copyright The Spanloop Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Describes a table of a dataset with one engine: python readers.py ENGINE.
+"""Describes a table of a dataset with one engine: python readers.py ENGINE TABLE.
 
 Standard input is the Python of docs/dataset.md that opens the table in that
-engine and calls it `spans`; it runs in the folder that holds spanloop-data. The
-facts are the same for every engine, so that they can be compared: for each
+engine and calls it by its name; it runs in the folder that holds spanloop-data.
+The facts are the same for every engine, so that they can be compared: for each
 column its kind, its nulls and what its values add up to.
 """
 import decimal
@@ -22,18 +22,18 @@ def kind_of(arrow):
     return "text"
 
 
-def kinds():
+def kinds_of(table):
     """Every column of every file, by pyarrow's metadata alone."""
     import pyarrow.dataset as ds
     found = {}
-    for fragment in ds.dataset("spanloop-data/spans", partitioning=None).get_fragments():
+    for fragment in ds.dataset(f"spanloop-data/{table}", partitioning=None).get_fragments():
         for field in fragment.physical_schema:
             found[field.name] = kind_of(field.type)
     return found
 
 
-def duckdb(spans, kinds):
-    relation = spans
+def duckdb(rows, kinds):
+    relation = rows
     pieces = {
         "whole": "CAST(sum({c}) AS VARCHAR)", "real": "sum({c})", "bool": "count_if({c})", "text": "[sum(length({c})), count(DISTINCT {c})]",
         "bytes": "sum(octet_length({c}))", "list": "sum(len({c}))", "map": "sum(cardinality({c}))",
@@ -48,7 +48,7 @@ def duckdb(spans, kinds):
     return facts
 
 
-def polars(spans, kinds):
+def polars(rows, kinds):
     import polars as pl
     measures = {
         "whole": lambda c: c.sum().cast(pl.String), "real": lambda c: c.sum(), "bool": lambda c: c.sum(),
@@ -60,13 +60,13 @@ def polars(spans, kinds):
     expressions = [pl.len().alias("rows"), pl.struct("trace_id", "span_id").n_unique().alias("ids")]
     for column, kind in kinds.items():
         expressions += [pl.col(column).null_count().alias(column + ":nulls"), measures[kind](pl.col(column)).alias(column + ":value")]
-    row = spans.select(expressions).collect().row(0, named=True)
-    names = spans.group_by("prompt_name").len().collect().rows()
+    row = rows.select(expressions).collect().row(0, named=True)
+    names = rows.group_by("prompt_name").len().collect().rows()
     return {"rows": row["rows"], "ids": row["ids"], "names": dict(names),
             "columns": {c: {"nulls": row[c + ":nulls"], "value": row[c + ":value"]} for c in kinds}}
 
 
-def pyarrow(spans, kinds):
+def pyarrow(rows, kinds):
     import pyarrow.compute as pc
     measures = {
         "whole": lambda c: str(pc.sum(c).as_py()), "real": lambda c: pc.sum(c).as_py(), "bool": lambda c: pc.sum(c).as_py(),
@@ -75,14 +75,14 @@ def pyarrow(spans, kinds):
         "map": lambda c: sum(len(v) for v in c.to_pylist() if v is not None),
         "time": lambda c: [pc.min(c).value, pc.max(c).value], "date": lambda c: [str(pc.min(c)), str(pc.max(c))],
     }
-    table = spans.to_table()
+    table = rows.to_table()
     ids = table.group_by(["trace_id", "span_id"]).aggregate([]).num_rows
     names = table.group_by("prompt_name").aggregate([([], "count_all")]).to_pylist()
     return {"rows": table.num_rows, "ids": ids, "names": {r["prompt_name"]: r["count_all"] for r in names},
             "columns": {c: {"nulls": table[c].null_count, "value": measures[k](table[c])} for c, k in kinds.items()}}
 
 
-def pandas(spans, kinds):
+def pandas(rows, kinds):
     import pandas as pd
     micros = lambda moment: (moment - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(microseconds=1)
     measures = {
@@ -92,12 +92,12 @@ def pandas(spans, kinds):
         "map": lambda c: sum(len(v) for v in c.dropna()),
         "time": lambda c: [micros(c.min()), micros(c.max())], "date": lambda c: [str(c.min()), str(c.max())],
     }
-    return {"rows": len(spans), "ids": len(spans[["trace_id", "span_id"]].drop_duplicates()),
-            "names": {k: int(v) for k, v in spans["prompt_name"].value_counts().items()},
-            "columns": {c: {"nulls": int(spans[c].isna().sum()), "value": measures[k](spans[c])} for c, k in kinds.items()}}
+    return {"rows": len(rows), "ids": len(rows[["trace_id", "span_id"]].drop_duplicates()),
+            "names": {k: int(v) for k, v in rows["prompt_name"].value_counts().items()},
+            "columns": {c: {"nulls": int(rows[c].isna().sum()), "value": measures[k](rows[c])} for c, k in kinds.items()}}
 
 
-def spark(spans, kinds):
+def spark(rows, kinds):
     measures = {
         "whole": "CAST(sum(CAST(`{c}` AS DECIMAL(38,0))) AS STRING)", "real": "sum(`{c}`)", "bool": "count_if(`{c}`)",
         "text": "array(sum(length(`{c}`)), count(DISTINCT `{c}`))", "bytes": "sum(length(`{c}`))",
@@ -108,8 +108,8 @@ def spark(spans, kinds):
     expressions = ["count(*)", "count(DISTINCT trace_id, span_id)"]
     for column, kind in kinds.items():
         expressions += [f"count(*) - count(`{column}`)", measures[kind].format(c=column)]
-    row = spans.selectExpr(*expressions).collect()[0]
-    names = spans.groupBy("prompt_name").count().collect()
+    row = rows.selectExpr(*expressions).collect()[0]
+    names = rows.groupBy("prompt_name").count().collect()
     return {"rows": row[0], "ids": row[1], "names": {r[0]: r[1] for r in names},
             "columns": {c: {"nulls": row[2 + 2 * i], "value": row[3 + 2 * i]} for i, c in enumerate(kinds)}}
 
@@ -130,11 +130,11 @@ def plain(value):
 
 
 def main():
-    engine = sys.argv[1]
+    engine, table = sys.argv[1:]
     space = {}
     exec(compile(sys.stdin.read(), f"docs/dataset.md ({engine})", "exec"), space)
-    columns = kinds()
-    facts = globals()[engine](space["spans"], columns)
+    columns = kinds_of(table)
+    facts = globals()[engine](space[table], columns)
     for column, kind in columns.items():
         if kind == "whole":
             facts["columns"][column]["value"] = wrapped(facts["columns"][column]["value"])
