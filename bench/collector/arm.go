@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spanloop/spanloop/bench/cost"
 	"github.com/spanloop/spanloop/internal/process"
 )
 
@@ -110,7 +110,7 @@ func (a *arm) measure(o *options, requests [][]byte) (used time.Duration, size i
 	if err := proc.Stop(time.Minute); err != nil {
 		return 0, 0, err
 	}
-	size, err = sizeOf(filepath.Join(dir, "out"))
+	size, err = cost.Bytes(filepath.Join(dir, "out"))
 	return proc.CPUTime(), size, err
 }
 
@@ -195,18 +195,4 @@ func post(url string, body []byte) error {
 		err = fmt.Errorf("status %d: %s", response.StatusCode, answer)
 	}
 	return err
-}
-
-func sizeOf(dir string) (size int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
-	return size, err
 }

@@ -13,9 +13,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
-	"syscall"
 	"text/tabwriter"
-	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
 	"go.opentelemetry.io/collector/component"
@@ -28,6 +26,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/processor/processortest"
 
+	"github.com/spanloop/spanloop/bench/cost"
 	"github.com/spanloop/spanloop/exporter/genaiparquetexporter"
 	"github.com/spanloop/spanloop/processor/genaievalprocessor"
 	"github.com/spanloop/spanloop/processor/genaiidentityprocessor"
@@ -40,13 +39,7 @@ type stage struct {
 	identity, eval bool
 	exporter       exporter.Factory
 	config         map[string]any
-	runs           []spent
-}
-
-// spent is what a run took.
-type spent struct {
-	time           time.Duration
-	allocs, memory uint64
+	runs           []cost.Used
 }
 
 func stages() []*stage {
@@ -75,10 +68,10 @@ func runStages(o *options, requests [][]byte) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "in one process\tµs/span\tallocations/span\tB allocated/span\t")
 	for _, s := range list {
-		slices.SortFunc(s.runs, func(a, b spent) int { return cmp.Compare(a.time, b.time) })
+		slices.SortFunc(s.runs, func(a, b cost.Used) int { return cmp.Compare(a.Processor, b.Processor) })
 		median := s.runs[len(s.runs)/2]
 		n := float64(o.spans)
-		fmt.Fprintf(w, "%s\t%.1f\t%.0f\t%.0f\t\n", s.name, float64(median.time.Nanoseconds())/1e3/n, float64(median.allocs)/n, float64(median.memory)/n)
+		fmt.Fprintf(w, "%s\t%.1f\t%.0f\t%.0f\t\n", s.name, float64(median.Processor.Nanoseconds())/1e3/n, float64(median.Allocations)/n, float64(median.Allocated)/n)
 	}
 	return w.Flush()
 }
@@ -105,7 +98,10 @@ func (s *stage) run(o *options, requests [][]byte) (err error) {
 	if err != nil {
 		return err
 	}
-	before := usedNow()
+	before, err := cost.Now()
+	if err != nil {
+		return err
+	}
 	for _, body := range requests {
 		request := ptraceotlp.NewExportRequest()
 		if err := request.UnmarshalProto(body); err != nil {
@@ -118,10 +114,10 @@ func (s *stage) run(o *options, requests [][]byte) (err error) {
 	for i := len(components) - 1; i >= 0; i-- {
 		err = errors.Join(err, components[i].Shutdown(ctx))
 	}
-	after := usedNow()
 	stop()
-	s.runs = append(s.runs, spent{after.time - before.time, after.allocs - before.allocs, after.memory - before.memory})
-	return err
+	after, failed := cost.Now()
+	s.runs = append(s.runs, after.Since(before))
+	return errors.Join(err, failed)
 }
 
 // build makes the components, in the order in which they start.
@@ -175,16 +171,4 @@ func (o *options) profileStages(s *stage) (stop func(), err error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return func() { pprof.StopCPUProfile(); _ = file.Close() }, nil
-}
-
-// usedNow is what this process used so far: processor time in user and kernel
-// mode, and memory.
-func usedNow() spent {
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return spent{}
-	}
-	return spent{time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), memory.Mallocs, memory.TotalAlloc}
 }

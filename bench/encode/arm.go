@@ -5,12 +5,9 @@ package main
 
 import (
 	"context"
-	"io/fs"
-	"log"
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
@@ -20,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanloop/spanloop/bench/cost"
 	"github.com/spanloop/spanloop/exporter/genaiparquetexporter"
 	"github.com/spanloop/spanloop/internal/dataset"
 )
@@ -58,16 +56,21 @@ func (a *arm) measure(batches []ptrace.Traces) error {
 	}
 	defer os.RemoveAll(dir)
 	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	start := processorTime()
+	before, err := cost.Now()
+	if err != nil {
+		return err
+	}
 	if err := a.write(dir, batches); err != nil {
 		return err
 	}
-	a.times = append(a.times, processorTime()-start)
-	runtime.ReadMemStats(&after)
-	a.allocations, a.allocated = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
-	a.size, err = sizeOf(dir)
+	after, err := cost.Now()
+	if err != nil {
+		return err
+	}
+	used := after.Since(before)
+	a.times = append(a.times, used.Processor)
+	a.allocations, a.allocated = used.Allocations, used.Allocated
+	a.size, err = cost.Bytes(dir)
 	return err
 }
 
@@ -110,27 +113,4 @@ func compacted(write func(string, []ptrace.Traces) error) func(string, []ptrace.
 		_, err = d.Compact(context.Background(), dataset.CompactOptions{})
 		return err
 	}
-}
-
-// processorTime is what this process used so far, in user and kernel mode.
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		log.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-func sizeOf(dir string) (size int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
-	return size, err
 }
