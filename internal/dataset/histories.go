@@ -4,10 +4,10 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -15,8 +15,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
@@ -48,7 +46,8 @@ func (b *traceBuilder) awaitHistory(r *row, span ptrace.Span) {
 // messageReader finds messages by their hashes.
 type messageReader struct {
 	store store.Store
-	files []File
+	// files are those of the table messages, by folder.
+	files map[string][]File
 	// texts are messages that were read, by hash, and loaded the files that were
 	// read whole. Both are forgotten when they grow beyond maxMessageCache.
 	texts  map[string]string
@@ -65,10 +64,10 @@ type messageReader struct {
 const maxMessageCache = 64 << 20
 
 func newMessageReader(s store.Store, files []File) *messageReader {
-	m := &messageReader{store: s, texts: map[string]string{}, loaded: map[string]bool{}, checked: map[string]bool{}}
+	m := &messageReader{store: s, files: map[string][]File{}, texts: map[string]string{}, loaded: map[string]bool{}, checked: map[string]bool{}}
 	for _, f := range files {
 		if f.Table == TableMessages {
-			m.files = append(m.files, f)
+			m.files[path.Dir(f.Path)] = append(m.files[path.Dir(f.Path)], f)
 		}
 	}
 	return m
@@ -95,7 +94,7 @@ func (m *messageReader) restore(ctx context.Context, spans File, histories []awa
 			}
 		}
 	}
-	for _, f := range m.candidates(spans) {
+	for f := range m.candidates(spans) {
 		if len(missing) == 0 {
 			break
 		}
@@ -126,24 +125,36 @@ func (m *messageReader) restore(ctx context.Context, spans File, histories []awa
 	return nil
 }
 
-// candidates orders the files of messages by where a span file's messages are:
-// in its own partition, of the same push or one shortly before; else wherever
-// housekeeping may have left them.
-func (m *messageReader) candidates(spans File) []File {
+// candidates are the files of messages in the order of where a span file's
+// messages are: in its own partition, of the same push or one shortly before; else
+// wherever housekeeping may have left them. The others are put in order only when
+// its own do not hold all.
+func (m *messageReader) candidates(spans File) iter.Seq[File] {
 	folder := TableMessages + strings.TrimPrefix(path.Dir(spans.Path), TableSpans)
-	distance := func(f File) time.Duration { return f.MaxTime.Sub(spans.MaxTime).Abs() }
-	var own, others []File
-	for _, f := range m.files {
-		if path.Dir(f.Path) == folder {
-			own = append(own, f)
-		} else {
-			others = append(others, f)
+	return func(yield func(File) bool) {
+		for _, f := range nearestTo(spans, m.files[folder]) {
+			if !yield(f) {
+				return
+			}
+		}
+		var others []File
+		for _, other := range sortedKeys(m.files) {
+			if other != folder {
+				others = append(others, m.files[other]...)
+			}
+		}
+		for _, f := range nearestTo(spans, others) {
+			if !yield(f) {
+				return
+			}
 		}
 	}
-	byDistance := func(a, b File) int { return int(min(max(distance(a)-distance(b), -1), 1)) }
-	slices.SortStableFunc(own, byDistance)
-	slices.SortStableFunc(others, byDistance)
-	return append(own, others...)
+}
+
+// nearestTo sorts files by how far their times are from a span file's.
+func nearestTo(spans File, files []File) []File {
+	distance := func(f File) time.Duration { return f.MaxTime.Sub(spans.MaxTime).Abs() }
+	return slices.SortedStableFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(distance(a), distance(b)) })
 }
 
 // read moves what a file holds of the missing messages to found, and keeps all
@@ -181,30 +192,15 @@ func readMessages(ctx context.Context, s store.Store, name string, hashes, colum
 	if err != nil || len(groups) == 0 {
 		return false, err
 	}
-	leaves := make([]int, len(columns))
-	for i, column := range columns {
-		if leaves[i] = reader.MetaData().Schema.ColumnIndexByName(column); leaves[i] < 0 {
-			return false, fmt.Errorf("column %s is missing", column)
-		}
-	}
-	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 1024}, memory.DefaultAllocator)
+	leaves, err := leavesAt(reader, columns...)
 	if err != nil {
 		return false, err
 	}
-	records, err := arrowReader.GetRecordReader(ctx, leaves, groups)
-	if err != nil {
-		return false, err
-	}
-	defer records.Release()
-	for records.Next() {
-		if err := takeMessages(records.RecordBatch(), len(columns) > 1, take); err != nil {
-			return false, err
-		}
-	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return len(groups) == reader.NumRowGroups(), nil
+	chosen := selection{leaves: leaves, groups: groups, batch: batchRows}
+	err = eachRecord(ctx, reader, chosen, func(record arrow.RecordBatch) error {
+		return takeMessages(record, len(columns) > 1, take)
+	})
+	return err == nil && len(groups) == reader.NumRowGroups(), err
 }
 
 func takeMessages(record arrow.RecordBatch, withContent bool, take func(hash, content string)) error {

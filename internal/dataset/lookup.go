@@ -5,18 +5,14 @@ package dataset
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
 )
@@ -133,15 +129,18 @@ func (d *Dataset) findRows(ctx context.Context, s store.Store, name string, ids 
 
 // matchRows reads the id columns of a row group and returns the rows that match.
 func matchRows(ctx context.Context, reader *file.Reader, group int, ids []wanted) ([]int64, error) {
-	leaves := make([]int, len(ids))
+	paths := make([]string, len(ids))
 	for i, id := range ids {
-		if leaves[i] = reader.MetaData().Schema.ColumnIndexByName(id.column); leaves[i] < 0 {
-			return nil, fmt.Errorf("column %s is missing", id.column)
-		}
+		paths[i] = id.column
+	}
+	leaves, err := leavesAt(reader, paths...)
+	if err != nil {
+		return nil, err
 	}
 	var rows []int64
 	first := int64(0)
-	err := eachBatch(ctx, reader, leaves, group, 1<<14, nil, func(record arrow.RecordBatch) error {
+	ofGroup := selection{leaves: leaves, groups: []int{group}, batch: narrowRows}
+	err = eachRecord(ctx, reader, ofGroup, func(record arrow.RecordBatch) error {
 		columns := make([]*array.String, len(ids))
 		for i, id := range ids {
 			var err error
@@ -173,51 +172,17 @@ func (d *Dataset) readRows(ctx context.Context, s store.Store, name string, foun
 	}
 	defer reader.Close()
 	for group := range reader.NumRowGroups() {
-		rows := found[group]
+		rows, all := found[group], selection{groups: []int{group}, batch: batchRows}
 		switch {
 		case len(rows) == 0:
 		case len(rows) > maxSeeks:
-			err = eachBatch(ctx, reader, nil, group, 1024, nil, take)
+			err = eachRecord(ctx, reader, all, take)
 		default:
-			err = eachBatch(ctx, reader, nil, group, 1, rows, take)
+			err = eachRow(ctx, reader, all, rows, take)
 		}
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// eachBatch hands over batches of a row group; with rows one batch at each of
-// these.
-func eachBatch(ctx context.Context, reader *file.Reader, leaves []int, group int, size int64, rows []int64, take func(arrow.RecordBatch) error) error {
-	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: size}, memory.DefaultAllocator)
-	if err != nil {
-		return err
-	}
-	records, err := arrowReader.GetRecordReader(ctx, leaves, []int{group})
-	if err != nil {
-		return err
-	}
-	defer records.Release()
-	for _, row := range rows {
-		if err := records.SeekToRow(row); err != nil {
-			return fmt.Errorf("row %d: %w", row, err)
-		}
-		if !records.Next() {
-			return fmt.Errorf("row %d: %w", row, errors.Join(records.Err(), io.ErrUnexpectedEOF))
-		}
-		if err := take(records.RecordBatch()); err != nil {
-			return err
-		}
-	}
-	for rows == nil && records.Next() {
-		if err := take(records.RecordBatch()); err != nil {
-			return err
-		}
-	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return err
 	}
 	return nil
 }

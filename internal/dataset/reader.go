@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
@@ -192,38 +190,6 @@ func readAllRows(ctx context.Context, s store.Store, files []File, ids []wanted,
 		if err := done(f); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// readFile reads the row groups of a file that may hold the spans, all without
-// ids.
-func readFile(ctx context.Context, s store.Store, name string, spanIDs []string, take func(arrow.RecordBatch) error) error {
-	reader, err := openFile(ctx, s, name)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	groups, err := selectGroups(reader, "span_id", spanIDs)
-	if err != nil || len(groups) == 0 {
-		return err
-	}
-	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 1024}, memory.DefaultAllocator)
-	if err != nil {
-		return err
-	}
-	records, err := arrowReader.GetRecordReader(ctx, nil, groups)
-	if err != nil {
-		return err
-	}
-	defer records.Release()
-	for records.Next() {
-		if err := take(records.RecordBatch()); err != nil {
-			return err
-		}
-	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return err
 	}
 	return nil
 }

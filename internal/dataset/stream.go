@@ -5,9 +5,7 @@ package dataset
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -15,9 +13,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
@@ -192,40 +188,28 @@ func (s *Stream) check(ctx context.Context, f File) error {
 // readGroup reads one row group, whose first row has the number first, without
 // the rows before from.
 func (s *Stream) readGroup(ctx context.Context, f File, reader *file.Reader, group int, first, from int64) ([]Batch, error) {
-	properties := pqarrow.ArrowReadProperties{BatchSize: s.batch}
-	arrowReader, err := pqarrow.NewFileReader(reader, properties, memory.DefaultAllocator)
-	if err != nil {
-		return nil, err
-	}
-	records, err := arrowReader.GetRecordReader(ctx, nil, []int{group})
-	if err != nil {
-		return nil, err
-	}
-	defer records.Release()
 	if len(s.seen) > rememberedSpans {
 		clear(s.seen)
 	}
 	held := map[heldKey]*heldSpan{}
 	var histories []awaitedHistory
 	var batches []Batch
-	for records.Next() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		record := records.RecordBatch()
+	rows := selection{groups: []int{group}, batch: s.batch}
+	err := eachRecord(ctx, reader, rows, func(record arrow.RecordBatch) error {
 		b := newTraceBuilder(Filter{Since: s.selection.Since, Until: s.selection.Until})
 		own := 0
 		b.admits, b.seen, b.held = s.admits(from-first, &own), s.seen, held
 		if err := b.addRecord(record); err != nil {
-			return nil, err
+			return err
 		}
 		histories = append(histories, b.histories...)
 		first += record.NumRows()
 		if first > from {
 			batches = append(batches, Batch{Traces: b.traces, Next: first, Own: own})
 		}
-	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := s.messages.restore(ctx, f, histories); err != nil {

@@ -5,15 +5,12 @@ package dataset
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
 // checkHistories looks for spans that refer to messages which their partition
@@ -78,17 +75,8 @@ func (v *verifier) eachReference(ctx context.Context, f File, take func(hash str
 	if leaf < 0 {
 		return nil
 	}
-	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 1024}, memory.DefaultAllocator)
-	if err != nil {
-		return err
-	}
-	records, err := arrowReader.GetRecordReader(ctx, []int{leaf}, nil)
-	if err != nil {
-		return err
-	}
-	defer records.Release()
-	for records.Next() {
-		lists, err := columnByName[*array.List](records.RecordBatch(), "input_refs")
+	return eachRecord(ctx, reader, selection{leaves: []int{leaf}, batch: narrowRows}, func(record arrow.RecordBatch) error {
+		lists, err := columnByName[*array.List](record, "input_refs")
 		if err != nil {
 			return err
 		}
@@ -99,9 +87,6 @@ func (v *verifier) eachReference(ctx context.Context, f File, take func(hash str
 		for i := range hashes.Len() {
 			take(hashes.Value(i))
 		}
-	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+		return nil
+	})
 }

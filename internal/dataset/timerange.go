@@ -5,52 +5,15 @@ package dataset
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/spanloop/spanloop/internal/dataset/store"
 )
-
-// readColumns hands over columns of a file, of one leaf each, in batches.
-func readColumns(ctx context.Context, s store.Store, name string, columns []string, take func(arrow.RecordBatch) error) error {
-	reader, err := openFile(ctx, s, name)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	leaves := make([]int, len(columns))
-	for i, column := range columns {
-		if leaves[i] = reader.MetaData().Schema.ColumnIndexByName(column); leaves[i] < 0 {
-			return fmt.Errorf("column %s is missing", column)
-		}
-	}
-	arrowReader, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 8192}, memory.DefaultAllocator)
-	if err != nil {
-		return err
-	}
-	records, err := arrowReader.GetRecordReader(ctx, leaves, nil)
-	if err != nil {
-		return err
-	}
-	defer records.Release()
-	for records.Next() {
-		if err := take(records.RecordBatch()); err != nil {
-			return err
-		}
-	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
-}
 
 // timeRange is what a manifest entry states of the times in a file: none for
 // tables without, the days of the spans for messages.
