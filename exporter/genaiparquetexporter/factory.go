@@ -31,7 +31,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	return &tracesExporter{Traces: inner, life: config.guarded(inner, set.Logger), watcher: config.watcher(set.Logger)}, nil
+	return &tracesExporter{Component: config.guarded(inner, set.Logger), Traces: inner, watcher: config.watcher(set.Logger)}, nil
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
@@ -43,7 +43,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	return &logsExporter{Logs: inner, life: config.guarded(inner, set.Logger), watcher: config.watcher(set.Logger)}, nil
+	return &logsExporter{Component: config.guarded(inner, set.Logger), Logs: inner, watcher: config.watcher(set.Logger)}, nil
 }
 
 func create(set exporter.Settings, cfg component.Config) (*parquetExporter, *Config, error) {

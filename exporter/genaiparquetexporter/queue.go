@@ -8,7 +8,7 @@ import (
 	"errors"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
@@ -58,9 +58,11 @@ func (c *Config) watcher(logger *zap.Logger) *watcher {
 	return &watcher{logger: logger}
 }
 
+// tracesExporter and logsExporter are an exporter that is started and stopped by
+// guarded, and whose batches are watched for.
 type tracesExporter struct {
-	exporter.Traces
-	life    component.Component
+	component.Component
+	consumer.Traces
 	watcher *watcher
 }
 
@@ -69,14 +71,9 @@ func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	return e.Traces.ConsumeTraces(ctx, td)
 }
 
-func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
-	return e.life.Start(ctx, host)
-}
-func (e *tracesExporter) Shutdown(ctx context.Context) error { return e.life.Shutdown(ctx) }
-
 type logsExporter struct {
-	exporter.Logs
-	life    component.Component
+	component.Component
+	consumer.Logs
 	watcher *watcher
 }
 
@@ -84,8 +81,3 @@ func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	e.watcher.watch(ctx)
 	return e.Logs.ConsumeLogs(ctx, ld)
 }
-
-func (e *logsExporter) Start(ctx context.Context, host component.Host) error {
-	return e.life.Start(ctx, host)
-}
-func (e *logsExporter) Shutdown(ctx context.Context) error { return e.life.Shutdown(ctx) }
