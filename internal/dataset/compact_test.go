@@ -381,15 +381,17 @@ func TestCompactKeepsUnknownColumns(t *testing.T) {
 	var files []File
 	enc, err := newEncoder(TableSpans, CodecZstd)
 	require.NoError(t, err)
+	later, err := enc.Column("later")
+	require.NoError(t, err)
 	for n := range 2 {
 		table := &spanTable{enc: enc}
-		bind(enc, &table.c)
+		require.NoError(t, bind(enc, &table.c))
 		p, err := newPush(w)
 		require.NoError(t, err)
 		p.sort(shifted(chat(3), n+1))
 		for part, rows := range p.rows {
 			for _, row := range rows {
-				enc.Column("later").Text("kept")
+				later.Text("kept")
 				require.NoError(t, table.write(row))
 			}
 			content, err := enc.Finish()

@@ -10,11 +10,16 @@ import (
 )
 
 // bind fills the fields of a struct of columns, each found once by its path.
-func bind(w *parquetfile.Writer, leaves any) {
+func bind(w *parquetfile.Writer, leaves any) error {
 	v := reflect.ValueOf(leaves).Elem()
 	for i := range v.NumField() {
-		v.Field(i).Set(reflect.ValueOf(w.Column(v.Type().Field(i).Tag.Get("path"))))
+		c, err := w.Column(v.Type().Field(i).Tag.Get("path"))
+		if err != nil {
+			return err
+		}
+		v.Field(i).Set(reflect.ValueOf(c))
 	}
+	return nil
 }
 
 // spanLeaves are the columns of the table spans.
@@ -124,4 +129,29 @@ type scoreLeaves struct {
 	Event               *parquetfile.Column `path:"event"`
 	ErrorType           *parquetfile.Column `path:"error_type"`
 	ResponseID          *parquetfile.Column `path:"response_id"`
+}
+
+// contentLeaves are the columns of the table content.
+type contentLeaves struct {
+	Date               *parquetfile.Column `path:"date"`
+	TraceID            *parquetfile.Column `path:"trace_id"`
+	SpanID             *parquetfile.Column `path:"span_id"`
+	TimeUnixNano       *parquetfile.Column `path:"time_unix_nano"`
+	Position           *parquetfile.Column `path:"position"`
+	EventID            *parquetfile.Column `path:"event_id"`
+	SystemInstructions *parquetfile.Column `path:"system_instructions"`
+	InputMessages      *parquetfile.Column `path:"input_messages"`
+	OutputMessages     *parquetfile.Column `path:"output_messages"`
+	ToolDefinitions    *parquetfile.Column `path:"tool_definitions"`
+	CallIDs            *parquetfile.Column `path:"tool_calls.list.element.id"`
+	CallNames          *parquetfile.Column `path:"tool_calls.list.element.name"`
+	CallArguments      *parquetfile.Column `path:"tool_calls.list.element.arguments"`
+	OutputChars        *parquetfile.Column `path:"output_chars"`
+}
+
+// referenceLeaves are the columns that the tables prompts and tools share.
+type referenceLeaves struct {
+	Name    *parquetfile.Column `path:"name"`
+	Version *parquetfile.Column `path:"version"`
+	Hash    *parquetfile.Column `path:"hash"`
 }

@@ -13,7 +13,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
 )
@@ -113,9 +112,14 @@ func (p *push) writeContents(ctx context.Context, contents map[partition][]conte
 		if err != nil {
 			return err
 		}
+		var c contentLeaves
+		if err := bind(enc, &c); err != nil {
+			return err
+		}
 		rows := contents[part]
 		for i := range rows {
-			if err := writeContent(enc, part, &rows[i], i); err != nil {
+			c.write(part, &rows[i], i)
+			if err := enc.EndRow(rows[i].size()); err != nil {
 				return err
 			}
 		}
@@ -130,18 +134,22 @@ func (p *push) writeContents(ctx context.Context, contents map[partition][]conte
 	return nil
 }
 
-func writeContent(enc *parquetfile.Writer, part partition, r *contentRow, position int) error {
-	enc.Column("date").Int(part.day)
-	enc.Column("trace_id").Text(r.traceID)
-	enc.Column("span_id").Text(r.spanID)
-	enc.Column("time_unix_nano").Long(r.at)
-	enc.Column("position").Int(clampInt32(position))
-	enc.Column("event_id").Text(r.id)
-	enc.Column("system_instructions").Optional(r.system)
-	enc.Column("input_messages").Optional(r.input)
-	enc.Column("output_messages").Optional(r.output)
-	enc.Column("tool_definitions").Optional(r.tools)
-	writeCalls(enc.Column(callIDs), enc.Column(callNames), enc.Column(callArguments), r.calls, clean)
-	enc.Column("output_chars").Int(clampInt32(r.chars))
-	return enc.EndRow(len(r.system) + len(r.input) + len(r.output) + len(r.tools))
+// size is about how many bytes a row has.
+func (r *contentRow) size() int {
+	return len(r.system) + len(r.input) + len(r.output) + len(r.tools)
+}
+
+func (c *contentLeaves) write(part partition, r *contentRow, position int) {
+	c.Date.Int(part.day)
+	c.TraceID.Text(r.traceID)
+	c.SpanID.Text(r.spanID)
+	c.TimeUnixNano.Long(r.at)
+	c.Position.Int(clampInt32(position))
+	c.EventID.Text(r.id)
+	c.SystemInstructions.Optional(r.system)
+	c.InputMessages.Optional(r.input)
+	c.OutputMessages.Optional(r.output)
+	c.ToolDefinitions.Optional(r.tools)
+	writeCalls(c.CallIDs, c.CallNames, c.CallArguments, r.calls, clean)
+	c.OutputChars.Int(clampInt32(r.chars))
 }

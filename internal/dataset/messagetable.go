@@ -72,8 +72,7 @@ func newMessageTable(codec string, memory *messageMemory) (*messageTable, error)
 		return nil, err
 	}
 	t := &messageTable{enc: enc, memory: memory}
-	bind(enc, &t.c)
-	return t, nil
+	return t, bind(enc, &t.c)
 }
 
 // begin starts the file of a partition.

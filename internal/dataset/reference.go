@@ -109,7 +109,7 @@ func (p *push) note(c content, text func() string) {
 	if !p.isFresh(c) {
 		return
 	}
-	c.text = strings.ToValidUTF8(strings.Clone(text()), "\ufffd")
+	c.text = clean(strings.Clone(text()))
 	p.fresh[len(p.fresh)-1] = c
 }
 
@@ -144,21 +144,27 @@ func (p *push) writeReferences(ctx context.Context) error {
 	return nil
 }
 
+// textColumns are the columns of prompts' and tools' texts.
+var textColumns = map[string]string{TablePrompts: "template", TableTools: "definition"}
+
 func encodeReferences(table string, rows []content, codec string) ([]byte, error) {
 	enc, err := newEncoder(table, codec)
 	if err != nil {
 		return nil, err
 	}
-	text := "template"
-	if table == TableTools {
-		text = "definition"
+	var leaves referenceLeaves
+	if err := bind(enc, &leaves); err != nil {
+		return nil, err
 	}
-	clean := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+	text, err := enc.Column(textColumns[table])
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range rows {
-		enc.Column("name").Text(clean(c.name))
-		enc.Column("version").Text(clean(c.version))
-		enc.Column("hash").Text(clean(c.hash))
-		enc.Column(text).Optional(c.text)
+		leaves.Name.Text(clean(c.name))
+		leaves.Version.Text(clean(c.version))
+		leaves.Hash.Text(clean(c.hash))
+		text.Optional(c.text)
 		if err := enc.EndRow(len(c.text)); err != nil {
 			return nil, err
 		}

@@ -33,16 +33,23 @@ func TestRoundTripOfGeneratedSpans(t *testing.T) {
 		result, err := w.WriteTraces(t.Context(), td)
 		require.NoError(t, err)
 		assert.Equal(t, 60, result.Spans)
-		d, err := Open(dir)
-		require.NoError(t, err)
-		got, err := d.ReadTraces(t.Context(), Filter{})
-		require.NoError(t, err)
-		requireEqualTraces(t, want, got)
-		v, err := d.Verify(t.Context())
-		require.NoError(t, err)
-		assert.Empty(t, v.Findings)
+		_, v := requireHolds(t, dir, want)
 		assert.EqualValues(t, result.Files, v.Files)
 	}
+}
+
+// requireHolds demands that a dataset is sound and gives back what was sent.
+func requireHolds(t *testing.T, dir string, want ptrace.Traces) (*Dataset, Verification) {
+	t.Helper()
+	d, err := Open(dir)
+	require.NoError(t, err)
+	got, err := d.ReadTraces(t.Context(), Filter{})
+	require.NoError(t, err)
+	requireEqualTraces(t, want, got)
+	v, err := d.Verify(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, v.Findings)
+	return d, v
 }
 
 // The same for many spans in many pushes, whose histories refer to messages of
@@ -70,14 +77,7 @@ func TestRoundTripOfManyPushes(t *testing.T) {
 			require.NoError(t, err)
 			messages += result.Messages
 		}
-		d, err := Open(dir)
-		require.NoError(t, err)
-		got, err := d.ReadTraces(t.Context(), Filter{})
-		require.NoError(t, err)
-		requireEqualTraces(t, want, got)
-		v, err := d.Verify(t.Context())
-		require.NoError(t, err)
-		require.Empty(t, v.Findings)
+		d, _ := requireHolds(t, dir, want)
 		compared += want.SpanCount()
 		referring += countReferring(t, d)
 		require.NoError(t, os.RemoveAll(dir))

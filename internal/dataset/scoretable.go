@@ -88,8 +88,7 @@ func newScoreTable(codec string) (*scoreTable, error) {
 		return nil, err
 	}
 	t := &scoreTable{enc: enc}
-	bind(enc, &t.c)
-	return t, nil
+	return t, bind(enc, &t.c)
 }
 
 func (t *scoreTable) write(r *scoreRow) error {

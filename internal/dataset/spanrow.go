@@ -5,7 +5,6 @@ package dataset
 
 import (
 	"encoding/hex"
-	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -263,7 +262,7 @@ func attribute(m pcommon.Map, key string) string {
 	if !ok || value.Type() != pcommon.ValueTypeStr {
 		return ""
 	}
-	return strings.ToValidUTF8(value.Str(), "\ufffd")
+	return clean(value.Str())
 }
 
 // toolHash is the content hash of a tool definition.

@@ -39,13 +39,12 @@ func newSpanTable(codec string, messages *messageTable) (*spanTable, error) {
 		return nil, err
 	}
 	t := &spanTable{enc: enc, messages: messages}
-	bind(enc, &t.c)
-	return t, nil
+	return t, bind(enc, &t.c)
 }
 
 func (t *spanTable) clean(s string) string {
 	if t.dirty {
-		return strings.ToValidUTF8(s, "\ufffd")
+		return clean(s)
 	}
 	return s
 }
@@ -230,13 +229,6 @@ func (t *spanTable) writeHistory(r *spanRow) (int, error) {
 	t.optional(t.c.InputMessages, r.input)
 	return len(r.input), nil
 }
-
-// The leaves of tool_calls.
-const (
-	callIDs       = "tool_calls.list.element.id"
-	callNames     = "tool_calls.list.element.name"
-	callArguments = "tool_calls.list.element.arguments"
-)
 
 // writeCalls writes a row's tool calls.
 func writeCalls(ids, names, arguments *parquetfile.Column, calls []genai.ToolCall, clean func(string) string) {

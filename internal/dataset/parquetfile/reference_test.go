@@ -64,38 +64,45 @@ type row struct {
 	keys, values   []string
 }
 
+func columnAt(t testing.TB, w *Writer, path string) *Column {
+	t.Helper()
+	c, err := w.Column(path)
+	require.NoError(t, err)
+	return c
+}
+
 // encode writes rows with the Writer under test.
 func encode(t testing.TB, w *Writer, rows []row) []byte {
 	t.Helper()
 	text := func(path string, s *string) {
 		if s == nil {
-			w.Column(path).Null()
+			columnAt(t, w, path).Null()
 		} else {
-			w.Column(path).Text(*s)
+			columnAt(t, w, path).Text(*s)
 		}
 	}
 	for i := range rows {
 		r := &rows[i]
-		w.Column("id").Text(r.id)
+		columnAt(t, w, "id").Text(r.id)
 		text("word", r.word)
 		text("long_text", r.longText)
 		text("blob", r.blob)
-		w.Column("time").Long(r.time)
+		columnAt(t, w, "time").Long(r.time)
 		if r.maybeTime == nil {
-			w.Column("maybe_time").Null()
+			columnAt(t, w, "maybe_time").Null()
 		} else {
-			w.Column("maybe_time").Long(*r.maybeTime)
+			columnAt(t, w, "maybe_time").Long(*r.maybeTime)
 		}
-		w.Column("small").Int(r.small)
+		columnAt(t, w, "small").Int(r.small)
 		if r.ratio == nil {
-			w.Column("ratio").Null()
+			columnAt(t, w, "ratio").Null()
 		} else {
-			w.Column("ratio").Double(*r.ratio)
+			columnAt(t, w, "ratio").Double(*r.ratio)
 		}
-		w.Column("flag").Bool(r.flag)
-		w.Column("tags.list.element").List(r.tags)
-		w.Column("pairs.key_value.key").List(r.keys)
-		w.Column("pairs.key_value.value").List(r.values)
+		columnAt(t, w, "flag").Bool(r.flag)
+		columnAt(t, w, "tags.list.element").List(r.tags)
+		columnAt(t, w, "pairs.key_value.key").List(r.keys)
+		columnAt(t, w, "pairs.key_value.value").List(r.values)
 		size := len(r.id)
 		if r.longText != nil {
 			size += len(*r.longText)

@@ -97,14 +97,13 @@ func (w *Writer) begin() {
 	}
 }
 
-// Column returns the column at a path ("attributes.key_value.key"). It panics on
-// an unknown one: paths are constants of the program.
-func (w *Writer) Column(path string) *Column {
+// Column returns the column at a path ("attributes.key_value.key").
+func (w *Writer) Column(path string) (*Column, error) {
 	c, ok := w.byPath[path]
 	if !ok {
-		panic("parquetfile: no column " + path)
+		return nil, fmt.Errorf("no column %q in the schema", path)
 	}
-	return c
+	return c, nil
 }
 
 // EndRow closes a row of about size bytes. Every column must have got its values

@@ -181,22 +181,22 @@ func TestBytesThatChange(t *testing.T) {
 		w, err := New(root, props, nil)
 		require.NoError(t, err)
 		for _, r := range randomRows(6, 400) {
-			text(w.Column("id"), r.id)
+			text(columnAt(t, w, "id"), r.id)
 			for path, s := range map[string]*string{"word": r.word, "long_text": r.longText, "blob": r.blob} {
 				if s == nil {
-					w.Column(path).Null()
+					columnAt(t, w, path).Null()
 				} else {
-					text(w.Column(path), *s)
+					text(columnAt(t, w, path), *s)
 				}
 			}
-			w.Column("time").Long(r.time)
-			w.Column("maybe_time").Null()
-			w.Column("small").Int(r.small)
-			w.Column("ratio").Null()
-			w.Column("flag").Bool(r.flag)
-			list(w.Column("tags.list.element"), r.tags)
-			list(w.Column("pairs.key_value.key"), r.keys)
-			list(w.Column("pairs.key_value.value"), r.values)
+			columnAt(t, w, "time").Long(r.time)
+			columnAt(t, w, "maybe_time").Null()
+			columnAt(t, w, "small").Int(r.small)
+			columnAt(t, w, "ratio").Null()
+			columnAt(t, w, "flag").Bool(r.flag)
+			list(columnAt(t, w, "tags.list.element"), r.tags)
+			list(columnAt(t, w, "pairs.key_value.key"), r.keys)
+			list(columnAt(t, w, "pairs.key_value.value"), r.values)
 			require.NoError(t, w.EndRow(1))
 		}
 		content, err := w.Finish()
@@ -221,4 +221,12 @@ func TestBytesThatChange(t *testing.T) {
 		}
 	}, func(c *Column, s string) { c.TextBytes(fill(s)) })
 	require.Equal(t, want, got)
+}
+
+func TestUnknownColumn(t *testing.T) {
+	root, props := testSchema(t, compress.Codecs.Zstd)
+	w, err := New(root, props, nil)
+	require.NoError(t, err)
+	_, err = w.Column("tags")
+	assert.EqualError(t, err, `no column "tags" in the schema`)
 }
