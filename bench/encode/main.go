@@ -23,9 +23,9 @@ import (
 func main() {
 	spans := flag.Int("spans", 20000, "spans in a run")
 	batch := flag.Int("batch", 5000, "spans in a batch: what the exporter's queue hands over (5000 are about 60 MiB)")
-	versions := flag.Int("versions", 2, "prompt versions among them: one file a batch and version")
+	versions := flag.Int("versions", 2, "prompt versions among them: one file a batch and version; 12 in the data that the aims were set on")
 	runs := flag.Int("runs", 5, "runs of each; the median counts")
-	only := flag.String("data", "", "one kind of spans only: scored, unscored or conversations")
+	only := flag.String("data", "", "one kind of spans only: scored, unscored, conversations, aims or aims-conversations")
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
 	for _, d := range []struct {
@@ -35,6 +35,8 @@ func main() {
 		{"scored", "single calls, stamped and with three scores", benchdata.New(1, *versions)},
 		{"unscored", "single calls as the application sends them", benchdata.NewPlain(1, *versions)},
 		{"conversations", "conversations of one to six calls, stamped and with three scores", benchdata.NewConversations(1, *versions)},
+		{"aims", "single calls of the shape that the aims were set on", benchdata.NewAimed(1, benchdata.AimedVersions)},
+		{"aims-conversations", "conversations of one to six calls of that shape", benchdata.NewAimedConversations(1, benchdata.AimedVersions)},
 	} {
 		if *only != "" && *only != d.name {
 			continue

@@ -32,6 +32,7 @@ type Generator struct {
 	versions []version
 	next     uint64
 	plain    bool
+	shape    shape
 	// talks are the conversations that go on at the same time; empty when each
 	// call is one of its own.
 	talks []talk
@@ -46,7 +47,11 @@ type version struct {
 
 // New returns a generator of calls of one prompt in so many versions.
 func New(seed uint64, versions int) *Generator {
-	g := &Generator{random: rand.New(rand.NewPCG(seed, 7))}
+	return newGenerator(seed, versions, stamped)
+}
+
+func newGenerator(seed uint64, versions int, s shape) *Generator {
+	g := &Generator{random: rand.New(rand.NewPCG(seed, 7)), shape: s}
 	g.vocabulary(12000)
 	for i := range versions {
 		g.versions = append(g.versions, g.version(i))
@@ -131,19 +136,19 @@ func (g *Generator) version(i int) version {
 	v := version{name: fmt.Sprintf("3.%d", i), system: g.text(2000)}
 	var tools strings.Builder
 	tools.WriteByte('[')
-	for n := 0; tools.Len() < 4600; n++ {
+	for n := 0; g.shape.more(n, i, tools.Len()); n++ {
 		if n > 0 {
 			tools.WriteByte(',')
 		}
 		name := fmt.Sprintf("%s_%s", g.word(), g.word())
 		v.toolNames = append(v.toolNames, name)
 		v.toolVersions = append(v.toolVersions, fmt.Sprintf("%s@%012x", name, g.random.Uint64()>>16))
-		fmt.Fprintf(&tools, `{"type":"function","name":%q,"description":%q,"parameters":{"type":"object","properties":{`, name, g.text(180))
+		fmt.Fprintf(&tools, `{"type":"function","name":%q,"description":%q,"parameters":{"type":"object","properties":{`, name, g.text(g.shape.tool))
 		for p := range 3 {
 			if p > 0 {
 				tools.WriteByte(',')
 			}
-			fmt.Fprintf(&tools, `"%s_%d":{"type":"string","description":%q}`, g.word(), p, g.text(60))
+			fmt.Fprintf(&tools, `"%s_%d":{"type":"string","description":%q}`, g.word(), p, g.text(g.shape.member))
 		}
 		tools.WriteString(`},"additionalProperties":false}}`)
 	}
@@ -196,7 +201,7 @@ func (g *Generator) span(span ptrace.Span) {
 	span.SetKind(ptrace.SpanKindClient)
 	span.SetStartTimestamp(pcommon.Timestamp(start))
 	span.SetEndTimestamp(pcommon.Timestamp(start + duration))
-	user, answer := g.text(g.logNormal(700, 200, 4000)), g.text(g.logNormal(900, 200, 4000))
+	user, answer := g.text(g.logNormal(g.shape.user, 200, 4000)), g.text(g.logNormal(g.shape.answer, 200, 4000))
 	var t *talk
 	if len(g.talks) > 0 {
 		t = &g.talks[g.random.IntN(len(g.talks))]
@@ -253,12 +258,14 @@ func (g *Generator) attributes(a pcommon.Map, t *talk, user, answer string) {
 	a.PutStr("server.address", "api.openai.com")
 	a.PutInt("server.port", 443)
 	a.PutStr("tenant", fmt.Sprintf("tenant-%03d", g.random.IntN(200)))
-	a.PutStr("region", []string{"eu-west-1", "us-east-1", "ap-south-1"}[g.random.IntN(3)])
-	a.PutBool("cache", g.random.IntN(3) == 0)
-	a.PutStr("request.id", fmt.Sprintf("%016x", g.random.Uint64()))
+	if !g.shape.few {
+		a.PutStr("region", []string{"eu-west-1", "us-east-1", "ap-south-1"}[g.random.IntN(3)])
+		a.PutBool("cache", g.random.IntN(3) == 0)
+		a.PutStr("request.id", fmt.Sprintf("%016x", g.random.Uint64()))
+	}
 	a.PutStr("gen_ai.prompt.name", "support")
 	a.PutStr("gen_ai.prompt.version", v.name)
-	if !g.plain {
+	if !g.plain && !g.shape.few {
 		g.identity(a, v)
 	}
 }
@@ -298,5 +305,11 @@ func (g *Generator) score(span ptrace.Span, name string, index int, at uint64) {
 		Direction: evaluator.HigherIsBetter, SamplingRule: "default", Probability: 1,
 	}
 	s.EvaluationID = evaluator.EvaluationID(span.TraceID(), span.SpanID(), s.Name, s.EvaluatorVersion)
-	s.AppendTo(span, pcommon.Timestamp(at))
+	if !g.shape.few {
+		s.AppendTo(span, pcommon.Timestamp(at))
+		return
+	}
+	alone := ptrace.NewSpan()
+	s.AppendTo(alone, pcommon.Timestamp(at))
+	alone.Events().MoveAndAppendTo(span.Events())
 }

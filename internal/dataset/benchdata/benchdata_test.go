@@ -74,3 +74,25 @@ func TestConversations(t *testing.T) {
 	}
 	assert.InDelta(t, 2000, repeated, 300, "calls that are not the first of their conversation")
 }
+
+// The shape that the aims were set on is that of research, figure for figure.
+func TestAimedShape(t *testing.T) {
+	td := NewAimed(1, AimedVersions).Traces(4000)
+	encoded := (&ptrace.ProtoMarshaler{}).TracesSize(td)
+	sizes := map[string]int{}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, span := range rs.ScopeSpans().At(0).Spans().All() {
+			require.Equal(t, 20, span.Attributes().Len())
+			require.Equal(t, 3, span.Events().Len())
+			for key, value := range span.Attributes().All() {
+				sizes[key] += len(value.AsString())
+			}
+		}
+	}
+	mean := func(key string) int { return sizes[key] / td.SpanCount() }
+	assert.InDelta(t, 12600, encoded/td.SpanCount(), 500, "bytes of a span as OTLP")
+	assert.InDelta(t, 2000, mean("gen_ai.system_instructions"), 100)
+	assert.InDelta(t, 6200, mean("gen_ai.tool.definitions"), 300)
+	// With roles, types and a quarter of tool calls around it.
+	assert.InDelta(t, 2080+200, mean("gen_ai.input.messages")+mean("gen_ai.output.messages"), 100)
+}
