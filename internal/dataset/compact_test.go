@@ -100,6 +100,7 @@ func spansOf(td ptrace.Traces) (list []ptrace.Span) {
 // The spans of compacted files are those that were sent, attribute for attribute,
 // with their scores; nothing is left of the small files.
 func TestCompactKeepsSpans(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	folder(w).SyncFile = func(*os.File) error { return nil }
 	sent := smallPushes(t, w, 6)
@@ -246,6 +247,7 @@ func TestCompactKeepsTheFirst(t *testing.T) {
 // Rows of mixed folders go to their own when they are many, or when it is there;
 // all others stay together.
 func TestCompactMovesMixedRows(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := restarted(t, dir)
 	const pushes = 3
@@ -299,6 +301,7 @@ func mixedRows(t testing.TB, dir, table string) (rows int64) {
 
 // A dry run counts and changes nothing.
 func TestCompactDryRun(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	smallPushes(t, w, 4)
 	before := tree(t, dir)

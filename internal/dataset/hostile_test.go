@@ -61,6 +61,7 @@ func readAll(t testing.TB, dir string, filter Filter) ptrace.Traces {
 
 // Whatever OTLP can hold comes back, one odd thing at a time.
 func TestRoundTripOfOddSpans(t *testing.T) {
+	t.Parallel()
 	nested := func(v pcommon.Value, depth int) {
 		for range depth {
 			v = v.SetEmptyMap().PutEmpty("k")
@@ -264,6 +265,7 @@ func TestHostileNames(t *testing.T) {
 // Ten thousand names in one push make a bounded number of files, and every row
 // keeps its name.
 func TestManyNames(t *testing.T) {
+	t.Parallel()
 	const n = 10000
 	w, dir := newWriter(t, WriterOptions{})
 	td := chat(n)

@@ -133,6 +133,7 @@ func talk(td ptrace.Traces, messages int) ptrace.Traces {
 // every instant, no row is in no file, and the next run comes to the same end as
 // one that was never killed.
 func TestCompactKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	begun, finished := crashSet(t), t.TempDir()
 	require.NoError(t, os.CopyFS(finished, os.DirFS(begun)))
 	want, _ := spanKeys(t, finished)
@@ -190,6 +191,7 @@ func parquetIn(files map[string]int64) map[string]int64 {
 // A collector writes, compactions run, readers read, all at once: every reader
 // sees what was acknowledged before it began, and nothing twice.
 func TestCompactBesideWriterAndReaders(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	const pushes, spans = 60, 4
 	var mu sync.Mutex

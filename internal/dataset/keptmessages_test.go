@@ -58,6 +58,7 @@ func TestCompactStoresMessagesOnce(t *testing.T) {
 
 // Rows of a mixed folder take the messages that they refer to with them.
 func TestCompactMovesMessages(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := restarted(t, dir)
 	for push := range 2 {
@@ -100,6 +101,7 @@ func TestCompactMovesMessages(t *testing.T) {
 
 // Spans whose messages are missing stay where they are.
 func TestCompactLeavesSpansWithoutMessages(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := restarted(t, dir)
 	for push := range 2 {

@@ -27,6 +27,7 @@ func lookedUp(t *testing.T, dir string, filter Filter) map[datasettest.Key]ptrac
 // reading of everything has: generated ones with hostile content, in many row
 // groups and files.
 func TestLookUpEqualsReadingAll(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	g := newGenerator(7)
 	for range 3 {
@@ -61,6 +62,7 @@ func TestLookUpEqualsReadingAll(t *testing.T) {
 // Rows are found in later row groups and pages too, with their histories and
 // scores.
 func TestLookUpInLaterRowGroups(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	td := benchdata.NewConversations(3, 1).Traces(4000)
 	sent := ptrace.NewTraces()

@@ -123,6 +123,7 @@ func TestPartitionsAreSelfContained(t *testing.T) {
 // Rows of many partitions go to one together, which holds their messages in
 // each push.
 func TestMixedPartitionsHoldTheirMessages(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	want := ptrace.NewTraces()
 	for push := range 2 {

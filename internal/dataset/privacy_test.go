@@ -339,6 +339,7 @@ func tokensOf(t *testing.T, dir string) map[string]bool {
 // One key makes the same tokens in every push, process and table; those of two
 // keys have nothing in common.
 func TestTokensJoin(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{redact.ModeRedacted, redact.ModeHashes} {
 		w, dir := plantedWriter(t, mode, "a key that nobody knows")
 		_, same := plantedWriter(t, mode, "a key that nobody knows")
@@ -376,6 +377,7 @@ func TestRedactedTwice(t *testing.T) {
 // What is stored of odd spans is read back as it was stored, and does not change
 // when it is stored again.
 func TestRoundTripOfRedactedSpans(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{redact.ModeRedacted, redact.ModeHashes} {
 		for seed := range uint64(2) {
 			options := WriterOptions{Include: IncludeAll, Redactor: redactorFor(t, mode, "a key that nobody knows")}

@@ -25,6 +25,7 @@ func requireEqualTraces(t testing.TB, want, got ptrace.Traces) {
 
 // What goes in comes out equal, for spans of every shape.
 func TestRoundTripOfGeneratedSpans(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(12) {
 		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 		td := newGenerator(seed).traces(60)
@@ -56,6 +57,7 @@ func requireHolds(t *testing.T, dir string, want ptrace.Traces) (*Dataset, Verif
 // earlier pushes: make roundtrip runs it with 100,000 and prints what it
 // compared.
 func TestRoundTripOfManyPushes(t *testing.T) {
+	t.Parallel()
 	spans := 1500
 	if text := os.Getenv("SPANLOOP_ROUNDTRIP"); text != "" {
 		var err error

@@ -55,6 +55,7 @@ func manyParts() ptrace.Traces {
 // The disk fails at the n-th operation, for every n: the push fails, what is
 // visible is whole, and the same push succeeds later without adding anything.
 func TestDiskFailsAnywhere(t *testing.T) {
+	t.Parallel()
 	td := manyParts()
 	w, clean := newWriter(t, WriterOptions{Include: IncludeAll})
 	_, err := w.WriteTraces(t.Context(), td)
@@ -166,6 +167,7 @@ func TestStaleFiles(t *testing.T) {
 
 // Several pushes at once, the same among them.
 func TestConcurrentPushes(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	errs := make(chan error, 8)
 	for i := range 8 {

@@ -52,6 +52,7 @@ func mustCollect(t testing.TB, s *Stream) ptrace.Traces {
 // Spans of every shape come back equal, whatever the size of the batches, and so
 // do their scores from other files.
 func TestStreamRoundTrip(t *testing.T) {
+	t.Parallel()
 	for seed, batch := range []int{1, 7, 100} {
 		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 		td := newGenerator(uint64(seed)).traces(60)
@@ -66,6 +67,7 @@ func TestStreamRoundTrip(t *testing.T) {
 // Spans and scores of more names than a push makes partitions for are mixed;
 // scores may be in their own partition when their spans are not.
 func TestStreamMixedPartitions(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	td := newGenerator(1).traces(20)
 	for i := range 200 {
@@ -265,6 +267,7 @@ func TestStreamSurvivesAnyByte(t *testing.T) {
 
 // Without a score that a span's event is held by, the span is not as it was.
 func TestStreamNamesMissingScores(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	_, err := w.WriteTraces(t.Context(), newGenerator(4).traces(60))
 	require.NoError(t, err)
