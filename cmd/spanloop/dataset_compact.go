@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -89,7 +90,8 @@ func writeCompaction(a *app, c dataset.Compaction) error {
 		t.Columns, t.Title = nil, "nothing to merge"
 	}
 	if c.DryRun {
-		t.Notes = append(t.Notes, "dry run: nothing was changed")
+		keepColumns(t, "table", "files before", "bytes before")
+		t.Notes = append(t.Notes, "dry run: these files would be merged; nothing was changed")
 	} else {
 		t.Notes = append(t.Notes, fmt.Sprintf("manifest entries: %d before, %d after", c.EntriesBefore, c.EntriesAfter))
 	}
@@ -103,6 +105,21 @@ func writeCompaction(a *app, c dataset.Compaction) error {
 		t.Notes = append(t.Notes, fmt.Sprintf("left as it is: %s: %s: %s", f.Path, f.Kind, f.Detail))
 	}
 	return t.Write(a.Out, report.Format(a.Format), a.options())
+}
+
+// keepColumns drops what a dry run cannot know: how large the new files are.
+func keepColumns(t *report.Table, names ...string) {
+	kept := *t
+	t.Columns, t.Rows = nil, make([][]report.Cell, len(kept.Rows))
+	for i, c := range kept.Columns {
+		if !slices.Contains(names, c.Name) {
+			continue
+		}
+		t.Columns = append(t.Columns, c)
+		for n, row := range kept.Rows {
+			t.Rows[n] = append(t.Rows[n], row[i])
+		}
+	}
 }
 
 // byteUnits are what sizes may end with.
