@@ -51,6 +51,8 @@ type keeper struct {
 	read    time.Time
 	changed bool
 	copiers map[string]*parquetfile.Writer
+	// without tells which spans a dry run takes for gone; nil for none.
+	without func(rows *parquetfile.Rows, row int) bool
 }
 
 // keep locks the dataset, brings what an earlier run left undone to its end, and

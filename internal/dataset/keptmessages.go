@@ -36,11 +36,18 @@ func (k *keeper) referred(ctx context.Context, files []File) (refs map[string]st
 	}()
 	refs = map[string]struct{}{}
 	r := &rewrite{store: k.store, inputs: files}
-	err = r.eachGroup(ctx, []string{refsColumn}, func(rows *parquetfile.Rows, _ int) error {
+	columns := []string{refsColumn}
+	if k.without != nil {
+		columns = append(columns, spanIDColumns...)
+	}
+	err = r.eachGroup(ctx, columns, func(rows *parquetfile.Rows, _ int) error {
 		if !rows.Has(refsColumn) {
 			return nil
 		}
 		for i := range rows.N {
+			if k.without != nil && k.without(rows, i) {
+				continue
+			}
 			for _, hash := range rows.Texts(refsColumn, i) {
 				refs[hash] = struct{}{}
 			}
@@ -77,9 +84,15 @@ func (k *keeper) unreferred(ctx context.Context, files []File) (func(*parquetfil
 	if err != nil || len(old) < len(files) {
 		return nil, err
 	}
+	return k.needless(ctx, path.Dir(files[0].Path))
+}
+
+// needless tells which messages of a folder no span refers to; nil when that
+// cannot be told.
+func (k *keeper) needless(ctx context.Context, dir string) (func(*parquetfile.Rows, int) bool, error) {
 	var spans []File
 	for _, f := range k.m.files {
-		if f.Table == TableSpans && messagesFolder(path.Dir(f.Path)) == path.Dir(files[0].Path) {
+		if f.Table == TableSpans && messagesFolder(path.Dir(f.Path)) == dir {
 			spans = append(spans, f)
 		}
 	}
