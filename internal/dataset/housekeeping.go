@@ -185,7 +185,8 @@ func (k *keeper) clean(ctx context.Context) (Cleaning, error) {
 		return c, err
 	}
 	c.EntriesAfter = len(k.m.entries)
-	return c, nil
+	// A table whose last file went has no view over its files.
+	return c, writeViews(ctx, k.store)
 }
 
 // deleteRemoved deletes removed files whose time has come and returns the paths

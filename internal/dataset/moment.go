@@ -11,8 +11,8 @@ import (
 )
 
 // ParseMoment reads a time as people give it: RFC 3339, a date or a minute in
-// UTC, or a duration back from now, which may end in d for days. An empty text is
-// the zero time.
+// UTC, or a duration back from now, which may end in d for days or w for weeks. An
+// empty text is the zero time.
 func ParseMoment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -22,9 +22,10 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	if days, isDays := strings.CutSuffix(text, "d"); isDays {
-		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= 0 && n < 36500 {
-			return now.Add(-time.Duration(n * 24 * float64(time.Hour))).UTC(), nil
+	for unit, days := range map[string]float64{"d": 1, "w": 7} {
+		number, found := strings.CutSuffix(text, unit)
+		if n, err := strconv.ParseFloat(number, 64); found && err == nil && n >= 0 && n*days < 36500 {
+			return now.Add(-time.Duration(n * days * 24 * float64(time.Hour))).UTC(), nil
 		}
 	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {

@@ -90,21 +90,30 @@ func ViewsSQL(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return viewsOver(context.Background(), store.NewFolder(root), GlobLiteral(filepath.ToSlash(root))+"/")
+	ctx, s := context.Background(), store.NewFolder(root)
+	m, err := loadManifest(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	return viewsOver(ctx, s, GlobLiteral(filepath.ToSlash(root))+"/", m.removed)
 }
 
 // viewsOver are the views over the files that a dataset has now, at a prefix for
-// globs.
-func viewsOver(ctx context.Context, s store.Store, prefix string) (string, error) {
+// globs, without those that were removed and wait for who reads them.
+func viewsOver(ctx context.Context, s store.Store, prefix string, removed []Removal) (string, error) {
+	gone := map[string]bool{}
+	for _, r := range removed {
+		gone[r.Path] = true
+	}
 	var b strings.Builder
 	filled := map[string]bool{}
 	for _, table := range Tables {
-		files, err := hasFiles(ctx, s, table)
+		paths, err := pathsToRead(ctx, s, table, gone)
 		if err != nil {
 			return "", err
 		}
-		filled[table] = files
-		b.WriteString(sourceView(table, prefix, files))
+		filled[table] = len(paths) > 0
+		b.WriteString(sourceView(table, prefix, paths))
 	}
 	b.WriteString(viewStatements(filled[TableContent], filled[TableMessages]))
 	return b.String(), nil
@@ -128,39 +137,83 @@ func viewsFile(ctx context.Context, s store.Store) (string, error) {
 		}
 		where, prefix = "with the extension httpfs or azure", GlobLiteral(root)+"/"
 	}
-	views, err := viewsOver(ctx, s, prefix)
+	views, err := viewsOver(ctx, s, prefix, nil)
 	return "-- Views over a Spanloop dataset (format 1), for any DuckDB " + where + ".\n\n" + views, err
 }
 
-// hasFiles tells whether a folder holds a Parquet file.
-func hasFiles(ctx context.Context, s store.Store, folder string) (found bool, err error) {
-	err = s.List(ctx, folder, func(item store.Info) error {
-		if strings.HasSuffix(item.Name, ".parquet") {
-			found = true
-			return fs.SkipAll
+// viewsTries bounds how often views.sql is written when others write it too.
+const viewsTries = 4
+
+// writeViews writes views.sql when it is not what it has to be: for other tables
+// than those that have files, or of another version.
+func writeViews(ctx context.Context, s store.Store) error {
+	// Another writer may replace it by what it saw before: who wrote last looks again.
+	for range viewsTries {
+		content, err := viewsFile(ctx, s)
+		if err == nil {
+			old, readErr := s.Read(ctx, viewsName)
+			if readErr == nil && string(old) == content {
+				return nil
+			}
+			err = s.Replace(ctx, viewsName, []byte(content))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", viewsName, err)
+		}
+	}
+	return nil
+}
+
+// pathsToRead are a table's Parquet files: one glob for all of them, their paths
+// when some are gone but for their content. There are none without files.
+func pathsToRead(ctx context.Context, s store.Store, table string, gone map[string]bool) (paths []string, err error) {
+	waiting := false
+	for name := range gone {
+		waiting = waiting || strings.HasPrefix(name, table+"/")
+	}
+	skipped := false
+	err = s.List(ctx, table, func(item store.Info) error {
+		switch {
+		case !strings.HasSuffix(item.Name, ".parquet"):
+		case gone[item.Name]:
+			skipped = true
+		default:
+			paths = append(paths, item.Name)
+			if !waiting {
+				return fs.SkipAll
+			}
 		}
 		return nil
 	})
-	return found, err
+	if err != nil || len(paths) == 0 || skipped {
+		return paths, err
+	}
+	if slices.Contains([]string{TablePrompts, TableTools}, table) {
+		return []string{table + "/*.parquet"}, nil
+	}
+	return []string{table + "/**/*.parquet"}, nil
 }
 
 // sourceView makes <table>_files, the rows as they are stored. Names are read
 // from the files, not from the paths, where long ones are cut.
-func sourceView(table, prefix string, files bool) string {
+func sourceView(table, prefix string, paths []string) string {
 	columns := columnsOf(table)
-	if !files {
+	if len(paths) == 0 {
 		var empty []string
 		for _, c := range columns {
 			empty = append(empty, fmt.Sprintf("CAST(NULL AS %s) AS %q", duckType(c.kind), c.name))
 		}
 		return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT %s WHERE false;\n", table, strings.Join(empty, ", "))
 	}
-	glob := prefix + table + "/**/*.parquet"
-	if slices.Contains([]string{TablePrompts, TableTools}, table) {
-		glob = prefix + table + "/*.parquet"
+	literals := make([]string, len(paths))
+	for i, name := range paths {
+		literals[i] = "'" + strings.ReplaceAll(prefix+name, "'", "''") + "'"
 	}
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet('%s', hive_partitioning = false, union_by_name = true);\n",
-		table, strings.ReplaceAll(glob, "'", "''"))
+	source := literals[0]
+	if len(literals) > 1 {
+		source = "[" + strings.Join(literals, ", ") + "]"
+	}
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet(%s, hive_partitioning = false, union_by_name = true);\n", table, source)
 }
 
 // viewStatements define the views over the files. A span or score that a retry

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -49,7 +50,7 @@ type Writer struct {
 	// from one garbage collection to the next.
 	spare chan *tables
 
-	// viewed are the tables that views.sql knows files of.
+	// viewed are the tables that views.sql knows files of, with the time of that.
 	viewed sync.Map
 	views  sync.Mutex
 }
@@ -125,25 +126,11 @@ func writerTo(storage store.Store, options WriterOptions) *Writer {
 func (w *Writer) writeViews(ctx context.Context) error {
 	w.views.Lock()
 	defer w.views.Unlock()
-	// Another writer may replace it by what it saw before: who wrote last looks again.
-	for range viewsTries {
-		content, err := viewsFile(ctx, w.storage)
-		if err == nil {
-			old, readErr := w.storage.Read(ctx, viewsName)
-			if readErr == nil && string(old) == content {
-				return nil
-			}
-			err = w.storage.Replace(ctx, viewsName, []byte(content))
-		}
-		if err != nil {
-			return fmt.Errorf("dataset %q: %s: %w", w.storage.Root(), viewsName, err)
-		}
+	if err := writeViews(ctx, w.storage); err != nil {
+		return fmt.Errorf("dataset %q: %w", w.storage.Root(), err)
 	}
 	return nil
 }
-
-// viewsTries bounds how often views.sql is written when others write it too.
-const viewsTries = 4
 
 // Close releases the writer. Nothing is pending.
 func (w *Writer) Close() error { return w.storage.Close() }
@@ -207,12 +194,16 @@ func (w *Writer) WriteTraces(ctx context.Context, td ptrace.Traces) (Result, err
 	return p.result, nil
 }
 
+// viewsAge is how long a writer takes for granted that views.sql knows a table:
+// housekeeping may have deleted its last file meanwhile.
+const viewsAge = time.Hour
+
 // viewTables renews views.sql when a table has its first files.
 func (w *Writer) viewTables(ctx context.Context, files []File) error {
 	fresh := false
 	for _, f := range files {
-		_, known := w.viewed.Load(f.Table)
-		fresh = fresh || !known
+		at, known := w.viewed.Load(f.Table)
+		fresh = fresh || !known || time.Since(at.(time.Time)) > viewsAge
 	}
 	if !fresh {
 		return nil
@@ -221,7 +212,7 @@ func (w *Writer) viewTables(ctx context.Context, files []File) error {
 		return err
 	}
 	for _, f := range files {
-		w.viewed.Store(f.Table, true)
+		w.viewed.Store(f.Table, time.Now())
 	}
 	return nil
 }
