@@ -16,11 +16,11 @@ import (
 func newDatasetCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dataset",
-		Short: "Describe, verify, compact and export the dataset",
+		Short: "Describe, verify, compact, prune and export the dataset",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDatasetInfoCommand(a), newDatasetVerifyCommand(a), newDatasetCompactCommand(a), newDatasetExportCommand(a))
+	cmd.AddCommand(newDatasetInfoCommand(a), newDatasetVerifyCommand(a), newDatasetCompactCommand(a), newDatasetPruneCommand(a), newDatasetExportCommand(a))
 	return cmd
 }
 

@@ -95,6 +95,7 @@ func TestMoments(t *testing.T) {
 		"24h":                       clock.Add(-24 * time.Hour),
 		"90m":                       clock.Add(-90 * time.Minute),
 		"7d":                        clock.AddDate(0, 0, -7),
+		"2w":                        clock.AddDate(0, 0, -14),
 		"0.5d":                      clock.Add(-12 * time.Hour),
 		"0s":                        clock,
 	} {

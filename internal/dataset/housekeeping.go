@@ -31,8 +31,8 @@ import (
 // After a crash the next run removes new files that no entry names and goes on
 // with the rest: each step can be repeated.
 
-// ErrBusy is returned when another process compacts or repairs the dataset.
-var ErrBusy = errors.New("the dataset is being compacted or repaired already: try again when that has ended")
+// ErrBusy is returned when another process compacts, prunes or repairs the dataset.
+var ErrBusy = errors.New("the dataset is being compacted, pruned or repaired already: try again when that has ended")
 
 // DefaultGrace is how long replaced files stay for who reads them.
 const DefaultGrace = 15 * time.Minute

@@ -315,6 +315,7 @@ func TestParseMoment(t *testing.T) {
 		"2026-11-01T07:30":          time.Date(2026, 11, 1, 7, 30, 0, 0, time.UTC),
 		"2026-11-01T07:30:00+02:00": time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC),
 		"7d":                        now.AddDate(0, 0, -7),
+		"1.5w":                      now.Add(-252 * time.Hour),
 		"90m":                       now.Add(-90 * time.Minute),
 	} {
 		got, err := ParseMoment(text, now)
