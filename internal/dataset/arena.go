@@ -60,6 +60,7 @@ type rowMemory struct {
 	lists []*scoreRow
 	calls []genai.ToolCall
 
+	walk       attributeWalk
 	answers    genai.AnswerReader
 	identities identity.Reader
 	params     sameParams
@@ -79,6 +80,7 @@ func (m *rowMemory) release() {
 	clear(m.lists[:cap(m.lists)])
 	clear(m.calls[:cap(m.calls)])
 	m.lists, m.calls = m.lists[:0], m.calls[:0]
+	m.walk.release()
 	m.answers.Release()
 	m.identities, m.params = identity.Reader{}, sameParams{}
 	clear(m.seen)

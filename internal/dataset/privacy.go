@@ -108,9 +108,6 @@ func (w *Writer) storedRecord(record plog.LogRecord, event *genai.LogEvent, sl p
 	return kept, again, m
 }
 
-// mode is the row's content mode, and how many values of the span were replaced.
-func (r *spanRow) mode() (string, int64) { return redact.ModeOf(r.span.Attributes()) }
-
 // sizes are those of the columns input_chars and output_chars.
 func (r *spanRow) sizes() (input, output int) {
 	if r.measure != nil {

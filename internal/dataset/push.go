@@ -84,6 +84,7 @@ func (p *push) sortSpan(span ptrace.Span, scope pcommon.InstrumentationScope, re
 	}
 	row.read(span, o, isGenAI, m)
 	row.holdScores(m)
+	row.readRest(m)
 	for _, s := range row.scores {
 		if s.score.Name == "cost_usd" && s.score.Value.Set && !row.cost.Set {
 			row.cost = s.score.Value

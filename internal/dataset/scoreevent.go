@@ -133,7 +133,6 @@ func (r *spanRow) holdScores(m *rowMemory) {
 		}
 	}
 	r.scores = m.lists[start:len(m.lists):len(m.lists)]
-	r.flat = r.held > 0 && r.flatHeld()
 }
 
 // addScore completes a row of the span.
@@ -142,42 +141,6 @@ func (r *spanRow) addScore(row *scoreRow, at int64) *scoreRow {
 	row.key = spanKey{r.span.TraceID(), r.span.SpanID()}
 	row.part.day = dayOf(at)
 	return row
-}
-
-// flatHeld tells whether the span's flat attributes of scores are just those of
-// the scores that rows hold.
-func (r *spanRow) flatHeld() bool {
-	want, got, at := 0, 0, 0
-	held := make([]*scoreRow, 0, 16)
-	for _, row := range r.scores {
-		if row.event == notInSpan {
-			continue
-		}
-		held = append(held, row)
-		if row.score.Value.Set {
-			want++
-		}
-		if row.score.Label != "" {
-			want++
-		}
-	}
-	for key, value := range r.span.Attributes().All() {
-		if !strings.HasPrefix(key, evaluator.AttrFlatPrefix) {
-			continue
-		}
-		tries := 0
-		for ; tries < len(held); tries++ {
-			if isFlatOf(key[len(evaluator.AttrFlatPrefix):], value, &held[at].score) {
-				break
-			}
-			at = (at + 1) % len(held)
-		}
-		if tries == len(held) {
-			return false
-		}
-		got++
-	}
-	return want == got
 }
 
 // isFlatOf tells whether an attribute is the flat score or label of a score.

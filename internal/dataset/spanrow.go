@@ -13,6 +13,7 @@ import (
 
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/redact"
 )
 
 // spanRow is one span on its way into the spans table: its columns' values as
@@ -43,6 +44,18 @@ type spanRow struct {
 	held   int32
 	heldAt int64
 	flat   bool
+
+	// exact tells that the columns hold the span exactly. Where they do not,
+	// attributes are read again when the row is written.
+	exact      bool
+	attributes []heldAttribute
+	types      string
+	lifted     int64
+	// marked is set when the span may be a replay or have a content mode.
+	marked, isReplay bool
+	contentMode      string
+	redactions       int64
+	events, links    string
 }
 
 // origin is what spans of one resource and scope share.
@@ -57,7 +70,7 @@ type origin struct {
 // read reads a span whose call was read; of a span that is no GenAI span that is
 // a zero one.
 func (r *spanRow) read(span ptrace.Span, o *origin, isGenAI bool, m *rowMemory) {
-	r.span, r.origin = span, o
+	r.span, r.origin, r.contentMode = span, o, redact.ModeFull
 	r.printIDs()
 	r.part = partition{name: Other, version: NoVersion, day: dayOf(int64(span.StartTimestamp()))}
 	if !isGenAI {
@@ -102,72 +115,6 @@ func orElse(text, otherwise string) string {
 	return text
 }
 
-// textOf is the value of a text column that an attribute can be lifted into.
-func (r *spanRow) textOf(column string) string {
-	c, id := &r.call, &r.identity
-	switch column {
-	case "operation":
-		return c.Operation
-	case "provider":
-		return c.Provider
-	case "request_model":
-		return c.RequestModel
-	case "response_model":
-		return c.ResponseModel
-	case "response_id":
-		return c.ResponseID
-	case "session_id":
-		return c.SessionID
-	case "user_id":
-		return c.UserID
-	case "system_fingerprint":
-		return c.SystemFingerprint
-	case "system_instructions":
-		return r.system
-	case "input_messages":
-		return r.input
-	case "output_messages":
-		return r.output
-	case "tool_definitions":
-		return r.tools
-	case "error_type":
-		return c.ErrorType
-	case "prompt_name":
-		return r.promptName
-	case "prompt_version":
-		return r.promptValue
-	case "tool_name":
-		return r.toolName()
-	}
-	return identityText(id, column)
-}
-
-func identityText(id *identity.Identity, column string) string {
-	switch column {
-	case "prompt_hash":
-		return id.PromptHash
-	case "prompt_resolution":
-		return id.Resolution
-	case "prompt_unresolved_reason":
-		return id.UnresolvedReason
-	case "prompt_label":
-		return id.PromptLabel
-	case "toolset_hash":
-		return id.ToolsetHash
-	case "toolset_completeness":
-		return id.ToolsetCompleteness
-	case "model_hash":
-		return id.ModelHash
-	case "params_hash":
-		return id.ParamsHash
-	case "variant_id":
-		return id.VariantID
-	case "tool_version":
-		return id.ToolVersion
-	}
-	return ""
-}
-
 func (r *spanRow) toolName() string {
 	if r.call.ToolExecution == nil {
 		return ""
@@ -175,59 +122,45 @@ func (r *spanRow) toolName() string {
 	return r.call.ToolExecution.Name
 }
 
-// countOf is the value of a count column.
-func (r *spanRow) countOf(column string) *genai.Opt[int64] {
-	u := &r.call.Usage
-	switch column {
-	case "input_tokens":
-		return &u.InputTokens
-	case "output_tokens":
-		return &u.OutputTokens
-	case "cache_read_tokens":
-		return &u.CacheReadTokens
-	case "cache_write_tokens":
-		return &u.CacheWriteTokens
-	case "reasoning_tokens":
-		return &u.ReasoningTokens
-	case "time_to_first_token_ns":
-		return &r.call.TimeToFirstTokenNS
-	}
-	return nil
-}
-
-func (r *spanRow) listOf(column string) []string {
-	switch column {
-	case "finish_reasons":
-		return r.call.FinishReasons
-	case "tool_versions":
-		return r.identity.ToolVersions
-	}
-	return nil
-}
-
-// faithful tells whether the columns hold the span exactly.
-func (r *spanRow) faithful(known *validTexts) bool {
+// readRest reads what is left once call, identity and scores were read, and tells
+// in exact whether the columns hold the span exactly.
+func (r *spanRow) readRest(m *rowMemory) {
 	s := r.span
-	if !r.origin.faithful || !faithful(s.Attributes(), known) || !utf8.ValidString(s.Name()) ||
-		!utf8.ValidString(s.Status().Message()) || !utf8.ValidString(s.TraceState().AsRaw()) {
+	r.exact = m.walk.read(r)
+	if r.marked {
+		r.isReplay = identity.IsReplay(s.Attributes())
+		r.contentMode, r.redactions = redact.ModeOf(s.Attributes())
+	}
+	if r.exact {
+		r.exact = r.faithful()
+	}
+	if s.Events().Len() > int(r.held) {
+		r.events = m.walk.arena.keep(appendEvents(m.walk.arena.room(), r))
+	}
+	r.links = linksText(s.Links())
+}
+
+// faithful tells whether the columns hold exactly what the span says apart from
+// its attributes.
+func (r *spanRow) faithful() bool {
+	s := r.span
+	if !r.origin.faithful || !utf8.ValidString(s.Name()) || !utf8.ValidString(s.Status().Message()) || !utf8.ValidString(s.TraceState().AsRaw()) {
 		return false
 	}
-	next := 0
-	for i, event := range s.Events().All() {
-		if r.isHeld(i, &next) {
-			continue
-		}
-		if !utf8.ValidString(event.Name()) || !faithful(event.Attributes(), known) {
-			return false
+	if s.Events().Len() > int(r.held) {
+		next := 0
+		for i, event := range s.Events().All() {
+			if !r.isHeld(i, &next) && !(utf8.ValidString(event.Name()) && faithful(event.Attributes())) {
+				return false
+			}
 		}
 	}
 	for _, link := range s.Links().All() {
-		if !utf8.ValidString(link.TraceState().AsRaw()) || !faithful(link.Attributes(), known) {
+		if !utf8.ValidString(link.TraceState().AsRaw()) || !faithful(link.Attributes()) {
 			return false
 		}
 	}
-	_, named := kindNames[s.Kind()]
-	return named && int64(s.StartTimestamp()) >= 0 && int64(s.EndTimestamp()) >= 0 &&
+	return kindNames[s.Kind()] != "" && int64(s.StartTimestamp()) >= 0 && int64(s.EndTimestamp()) >= 0 &&
 		s.Status().Code() >= ptrace.StatusCodeUnset && s.Status().Code() <= ptrace.StatusCodeError
 }
 
@@ -250,7 +183,7 @@ func newOrigin(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) *origin {
 	if o.environment == "" {
 		o.environment = attribute(attributes, "deployment.environment")
 	}
-	o.faithful = faithful(attributes, nil) && faithful(ss.Scope().Attributes(), nil) && utf8.ValidString(rs.SchemaUrl()) &&
+	o.faithful = faithful(attributes) && faithful(ss.Scope().Attributes()) && utf8.ValidString(rs.SchemaUrl()) &&
 		utf8.ValidString(ss.SchemaUrl()) && utf8.ValidString(ss.Scope().Name()) && utf8.ValidString(ss.Scope().Version())
 	o.resource = resourceText(rs)
 	o.scope = scopeText(ss)

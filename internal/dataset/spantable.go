@@ -7,13 +7,11 @@ import (
 	"bytes"
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
-	"github.com/spanloop/spanloop/internal/identity"
 )
 
 // spanTable writes rows of the spans table.
@@ -26,8 +24,6 @@ type spanTable struct {
 	// scratch is what JSON is built in; the columns' texts are strings of their
 	// own.
 	scratch []byte
-	// valid are of the push that is written now.
-	valid validTexts
 	// dirty is set while a row is written that holds invalid UTF-8, which
 	// Parquet strings must not.
 	dirty bool
@@ -61,8 +57,7 @@ func (t *spanTable) optional(c *parquetfile.Column, s string) { c.Optional(t.cle
 
 // write adds one span.
 func (t *spanTable) write(r *spanRow) error {
-	faithful := r.faithful(&t.valid)
-	t.dirty = !faithful
+	t.dirty = !r.exact
 	t.writePlace(r)
 	t.writeCall(r)
 	t.writeIdentity(r)
@@ -72,7 +67,7 @@ func (t *spanTable) write(r *spanRow) error {
 	}
 	size += t.writeRest(r)
 	otlp := t.c.Otlp
-	if faithful {
+	if r.exact {
 		otlp.Null()
 	} else {
 		encoded, err := protoOf(r)
@@ -204,10 +199,9 @@ func (t *spanTable) writeContent(r *spanRow) (int, error) {
 	t.c.InputChars.Int(clampInt32(inputChars))
 	t.c.OutputChars.Int(clampInt32(outputChars))
 	t.c.ToolCallCount.Int(clampInt32(len(r.calls)))
-	t.c.IsReplay.Bool(identity.IsReplay(r.span.Attributes()))
-	mode, redactions := r.mode()
-	t.c.ContentMode.Text(mode)
-	t.c.Redactions.Int(clampInt32(int(redactions)))
+	t.c.IsReplay.Bool(r.isReplay)
+	t.c.ContentMode.Text(r.contentMode)
+	t.c.Redactions.Int(clampInt32(int(r.redactions)))
 	return len(r.system) + inline + len(r.output) + len(r.tools), nil
 }
 
@@ -246,32 +240,39 @@ func writeCalls(ids, names, arguments *parquetfile.Column, calls []genai.ToolCal
 
 func clampInt32(n int) int32 { return int32(min(n, 1<<31-1)) }
 
-// writeRest writes what has no column of its own and returns its size.
-func (t *spanTable) writeRest(r *spanRow) int {
-	s := r.span
-	size, lifted, n := 0, int64(0), 0
+// writeAttributes writes the attributes that no other column holds and returns
+// their size.
+func (t *spanTable) writeAttributes(r *spanRow) (size int) {
 	keys, values := t.c.AttributesKeys, t.c.AttributesValues
+	for n, a := range r.attributes {
+		keys.Item(n, a.key)
+		values.Item(n, a.text)
+		size += len(a.key) + len(a.text)
+	}
+	if len(r.attributes) == 0 {
+		keys.Null()
+		values.Null()
+	}
+	t.c.AttributeTypes.Text(r.types)
+	t.c.Lifted.Long(r.lifted)
+	return size
+}
+
+// writeUnclean writes all attributes of a row whose columns do not hold it exactly.
+func (t *spanTable) writeUnclean(r *spanRow) (size int) {
+	keys, values := t.c.AttributesKeys, t.c.AttributesValues
+	n := 0
 	t.types = t.types[:0]
-	for key, value := range s.Attributes().All() {
-		if bit, ok := r.lifts(key, value); ok && !t.dirty {
-			lifted |= 1 << bit
-			continue
-		}
+	for key, value := range r.span.Attributes().All() {
 		if r.flat && strings.HasPrefix(key, evaluator.AttrFlatPrefix) {
 			continue
 		}
+		var letter byte
+		t.scratch, letter = appendPrinted(t.scratch[:0], value)
 		keys.Item(n, t.clean(key))
-		letter, printed := byte(letterString), 0
-		if value.Type() == pcommon.ValueTypeStr {
-			values.Item(n, t.clean(value.Str()))
-			printed = len(value.Str())
-		} else {
-			t.scratch, letter = appendPrinted(t.scratch[:0], value)
-			values.ItemBytes(n, t.cleanBytes(t.scratch))
-			printed = len(t.scratch)
-		}
+		values.ItemBytes(n, t.cleanBytes(t.scratch))
 		t.types = append(t.types, letter)
-		size += len(key) + printed
+		size += len(key) + len(t.scratch)
 		n++
 	}
 	if n == 0 {
@@ -279,10 +280,19 @@ func (t *spanTable) writeRest(r *spanRow) int {
 		values.Null()
 	}
 	t.c.AttributeTypes.TextBytes(t.types)
-	t.c.Lifted.Long(lifted)
-	t.scratch = appendEvents(t.scratch[:0], r)
-	events, links := string(t.scratch), linksText(s.Links())
-	t.optional(t.c.Events, events)
+	t.c.Lifted.Long(0)
+	return size
+}
+
+// writeRest writes what has no column of its own and returns its size.
+func (t *spanTable) writeRest(r *spanRow) int {
+	s, size := r.span, 0
+	if t.dirty {
+		size = t.writeUnclean(r)
+	} else {
+		size = t.writeAttributes(r)
+	}
+	t.optional(t.c.Events, r.events)
 	t.c.ScoreEvents.Int(r.held)
 	if r.held > 0 {
 		t.c.ScoredUnixNano.Long(r.heldAt)
@@ -290,7 +300,7 @@ func (t *spanTable) writeRest(r *spanRow) int {
 		t.c.ScoredUnixNano.Null()
 	}
 	t.c.FlatScores.Bool(r.flat)
-	t.optional(t.c.Links, links)
+	t.optional(t.c.Links, r.links)
 	t.optional(t.c.TraceState, s.TraceState().AsRaw())
 	t.c.Flags.Int(int32(s.Flags()))
 	t.c.DroppedAttributes.Int(int32(s.DroppedAttributesCount()))
@@ -298,7 +308,7 @@ func (t *spanTable) writeRest(r *spanRow) int {
 	t.c.DroppedLinks.Int(int32(s.DroppedLinksCount()))
 	t.optional(t.c.Resource, r.origin.resource)
 	t.optional(t.c.Scope, r.origin.scope)
-	return size + len(events) + len(links)
+	return size + len(r.events) + len(r.links)
 }
 
 // protoOf encodes a span with its resource and scope as OTLP protobuf.
