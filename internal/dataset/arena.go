@@ -60,11 +60,12 @@ type rowMemory struct {
 	lists []*scoreRow
 	calls []genai.ToolCall
 
-	walk       attributeWalk
-	answers    genai.AnswerReader
-	identities identity.Reader
-	params     sameParams
-	seen       map[spanKey]ptrace.Span
+	walk        attributeWalk
+	scoreReader scoreReader
+	answers     genai.AnswerReader
+	identities  identity.Reader
+	params      sameParams
+	seen        map[spanKey]ptrace.Span
 }
 
 // maxRows bounds the rows that lists are kept for from push to push.
@@ -81,6 +82,7 @@ func (m *rowMemory) release() {
 	clear(m.calls[:cap(m.calls)])
 	m.lists, m.calls = m.lists[:0], m.calls[:0]
 	m.walk.release()
+	m.scoreReader.release()
 	m.answers.Release()
 	m.identities, m.params = identity.Reader{}, sameParams{}
 	clear(m.seen)

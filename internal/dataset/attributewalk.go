@@ -244,7 +244,7 @@ type flatScores struct {
 func (f *flatScores) take(key string, value pcommon.Value) {
 	name := key[len(evaluator.AttrFlatPrefix):]
 	for range f.scores {
-		if s := f.scores[f.at]; s.event != notInSpan && isFlatOf(name, value, &s.score) {
+		if s := f.scores[f.at]; s.event != notInSpan && isFlatOf(name, value, s) {
 			f.got++
 			return
 		}
@@ -265,10 +265,10 @@ func (f *flatScores) all() bool {
 		if row.event == notInSpan {
 			continue
 		}
-		if row.score.Value.Set {
+		if row.value.Set {
 			want++
 		}
-		if row.score.Label != "" {
+		if row.label != "" {
 			want++
 		}
 	}

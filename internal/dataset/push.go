@@ -78,24 +78,29 @@ func (p *push) sortSpan(span ptrace.Span, scope pcommon.InstrumentationScope, re
 	if p.writer.options.Redactor != nil && (isGenAI || p.writer.options.Include == IncludeAll) {
 		span = row.redact(p.writer.options.Redactor, span, isGenAI, o)
 	}
-	if !p.takes(span, o, isGenAI) {
+	if !p.wants(span, o, isGenAI) {
 		m.spans.back()
 		return
 	}
 	row.read(span, o, isGenAI, m)
 	row.holdScores(m)
 	row.readRest(m)
+	if !p.takes(row, o) {
+		m.spans.back()
+		return
+	}
 	for _, s := range row.scores {
-		if s.score.Name == "cost_usd" && s.score.Value.Set && !row.cost.Set {
-			row.cost = s.score.Value
+		if s.kind.name == "cost_usd" && s.value.Set && !row.cost.Set {
+			row.cost = s.value
 		}
 		p.scores[s.part] = append(p.scores[s.part], s)
 	}
 	p.rows[row.part] = append(p.rows[row.part], row)
 }
 
-// takes tells whether a span is to be stored, and counts or rejects it when not.
-func (p *push) takes(span ptrace.Span, o *origin, isGenAI bool) bool {
+// wants tells whether a span is one to be stored, and counts or rejects it when
+// not.
+func (p *push) wants(span ptrace.Span, o *origin, isGenAI bool) bool {
 	if !isGenAI && p.writer.options.Include != IncludeAll {
 		p.result.Skipped++
 		return false
@@ -104,7 +109,14 @@ func (p *push) takes(span ptrace.Span, o *origin, isGenAI bool) bool {
 		p.reject(span, o, reasonMissingID)
 		return false
 	}
-	if largerThan(span, p.writer.options.MaxSpanBytes) {
+	return true
+}
+
+// takes tells whether a span that was read is stored, and counts or rejects it
+// when not. Only a span that may be too large is measured exactly.
+func (p *push) takes(row *spanRow, o *origin) bool {
+	span, bound := row.span, p.writer.options.MaxSpanBytes
+	if row.mostBytes(p.tables.rows.walk.size) > bound && sizer.SpanSize(span) > bound {
 		p.reject(span, o, reasonTooLarge)
 		return false
 	}

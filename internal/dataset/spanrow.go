@@ -45,6 +45,8 @@ type spanRow struct {
 	heldAt int64
 	flat   bool
 
+	// eventBytes bounds the events as OTLP.
+	eventBytes int
 	// exact tells that the columns hold the span exactly. Where they do not,
 	// attributes are read again when the row is written.
 	exact      bool
