@@ -59,11 +59,7 @@ func (r *scoreReader) readEvent(row *scoreRow, event ptrace.SpanEvent, position 
 	if event.DroppedAttributesCount() != 0 || int64(event.Timestamp()) <= 0 {
 		return false
 	}
-	var spare scoreMemory
-	m := &spare
-	if position < rememberedScores {
-		m = &r.events[position]
-	}
+	m := &r.events[min(position, rememberedScores-1)]
 	read := scoreReading{row: row, memory: m}
 	r.size = entryRoom + len(event.Name())
 	for key, value := range event.Attributes().All() {
