@@ -53,6 +53,10 @@ func (a *arena[T]) reset() {
 
 // rowMemory is what the rows of a push are made in.
 type rowMemory struct {
+	// reading is the span that is read.
+	reading  spanReading
+	profiles profiles
+
 	spans  arena[spanRow]
 	scores arena[scoreRow]
 	// lists and calls are the spans' lists of scores and of tool calls, one after
@@ -76,6 +80,8 @@ func (m *rowMemory) release() {
 	if len(m.seen) > maxRows || cap(m.lists) > 16*maxRows || cap(m.calls) > 4*maxRows {
 		m.seen, m.lists, m.calls = nil, nil, nil
 	}
+	m.reading = spanReading{}
+	m.profiles.release()
 	m.spans.reset()
 	m.scores.reset()
 	clear(m.lists[:cap(m.lists)])

@@ -115,7 +115,7 @@ func (l *keyLayout) prove(attributes pcommon.Map) bool {
 
 // read reads a row's attributes and tells whether the columns hold them exactly.
 // The row's call, identity and scores must have been read.
-func (w *attributeWalk) read(r *spanRow) (exact bool) {
+func (w *attributeWalk) read(r *spanReading) (exact bool) {
 	start := len(w.held)
 	flat := r.held > 0
 	exact, flat = w.walk(r, flat)
@@ -125,10 +125,10 @@ func (w *attributeWalk) read(r *spanRow) (exact bool) {
 		exact, _ = w.walk(r, false)
 	}
 	r.flat = flat
-	r.attributes = w.held[start:len(w.held):len(w.held)]
+	r.row.attributes = w.held[start:len(w.held):len(w.held)]
 	if !exact {
 		w.held = w.held[:start]
-		r.attributes = nil
+		r.row.attributes = nil
 	}
 	return exact
 }
@@ -136,7 +136,7 @@ func (w *attributeWalk) read(r *spanRow) (exact bool) {
 // walk goes over the attributes. With flat it leaves out the flat scores; it
 // returns whether those are just those of the row's scores, and sets the row's
 // flat when it left any out.
-func (w *attributeWalk) walk(r *spanRow, flat bool) (exact, allFlat bool) {
+func (w *attributeWalk) walk(r *spanReading, flat bool) (exact, allFlat bool) {
 	attributes := r.span.Attributes()
 	l := &w.layouts[attributes.Len()%keyLayouts]
 	known := l.proven && len(l.places) == attributes.Len()
@@ -170,7 +170,7 @@ func (w *attributeWalk) walk(r *spanRow, flat bool) (exact, allFlat bool) {
 }
 
 // value reads one attribute.
-func (w *attributeWalk) value(r *spanRow, p *keyPlace, value pcommon.Value) (exact bool) {
+func (w *attributeWalk) value(r *spanReading, p *keyPlace, value pcommon.Value) (exact bool) {
 	if value.Type() == pcommon.ValueTypeStr {
 		s := value.Str()
 		w.size += len(s)
@@ -196,7 +196,7 @@ func (w *attributeWalk) value(r *spanRow, p *keyPlace, value pcommon.Value) (exa
 // validLifted tells whether a text that a column holds is valid UTF-8. Of what
 // span after span repeats, the row takes the copy that was seen first: that it is
 // the same is then told by its address.
-func (w *attributeWalk) validLifted(r *spanRow, bit int, s string) bool {
+func (w *attributeWalk) validLifted(r *spanReading, bit int, s string) bool {
 	switch bit {
 	case bitSystem:
 		s, ok := w.valid.known(0, s)

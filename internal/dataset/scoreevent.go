@@ -18,7 +18,7 @@ import (
 
 // holdScores makes the rows of the span's scores. Events that a row holds
 // exactly are left to it, as long as all were made at one time.
-func (r *spanRow) holdScores(m *rowMemory) {
+func (r *spanReading) holdScores(m *rowMemory) {
 	start, key := len(m.lists), spanKey{r.span.TraceID(), r.span.SpanID()}
 	for i, event := range r.span.Events().All() {
 		if event.Name() != evaluator.EventName {
@@ -43,8 +43,8 @@ func (r *spanRow) holdScores(m *rowMemory) {
 			at = int64(r.span.EndTimestamp())
 		}
 		m.lists = append(m.lists, r.addScore(row, at))
-		if exact && (r.heldAt == 0 || r.heldAt == at) {
-			row.event, r.heldAt = int32(i), at
+		if exact && (r.row.heldAt == 0 || r.row.heldAt == at) {
+			row.event, r.row.heldAt = int32(i), at
 			r.held++
 		}
 	}
@@ -53,15 +53,15 @@ func (r *spanRow) holdScores(m *rowMemory) {
 		row.set(scoreOfGiven(given, r.span.TraceID(), r.span.SpanID()), &m.scoreReader)
 		m.lists = append(m.lists, r.addScore(row, int64(r.span.EndTimestamp())))
 		if parent := r.span.ParentSpanID(); given.Scope == "parent" && !parent.IsEmpty() {
-			row.spanID = r.parentID
+			row.spanID = r.row.parentID
 		}
 	}
 	r.scores = m.lists[start:len(m.lists):len(m.lists)]
 }
 
 // addScore completes a row of the span.
-func (r *spanRow) addScore(row *scoreRow, at int64) *scoreRow {
-	row.part, row.traceID, row.spanID, row.at, row.event = r.part, r.traceID, r.spanID, at, notInSpan
+func (r *spanReading) addScore(row *scoreRow, at int64) *scoreRow {
+	row.part, row.traceID, row.spanID, row.at, row.event = r.row.part, r.row.traceID, r.row.spanID, at, notInSpan
 	row.part.day = dayOf(at)
 	return row
 }
@@ -82,7 +82,7 @@ func isFlatOf(name string, value pcommon.Value, s *scoreRow) bool {
 
 // isHeld tells whether a score row holds the event at a position; next is the
 // caller's place among the rows, positions must rise.
-func (r *spanRow) isHeld(position int, next *int) bool {
+func (r *spanReading) isHeld(position int, next *int) bool {
 	for *next < len(r.scores) && int(r.scores[*next].event) < position {
 		*next++
 	}

@@ -13,51 +13,107 @@ import (
 
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
-	"github.com/spanloop/spanloop/internal/redact"
 )
 
-// spanRow is one span on its way into the spans table: its columns' values as
-// far as they are more than a copy of one field.
+// spanRow is one span on its way into the spans table: what it does not share with
+// others. Rows wait until all of the push were read, so they are small.
 type spanRow struct {
-	span     ptrace.Span
-	origin   *origin
-	call     genai.Call
-	identity identity.Identity
-	part     partition
-
+	profile *profile
+	origin  *origin
+	span    ptrace.Span
+	part    partition
+	start   int64
+	// duration is in nanoseconds, as start.
+	duration int64
 	// digits are those of traceID, spanID and parentID.
-	digits                [64]byte
-	traceID, spanID       string
-	parentID              string
-	system, input, output string
-	tools, params         string
-	calls                 []genai.ToolCall
-	outputChars           int
-	// measure is set where the rest is not the original.
-	measure                 *measure
-	promptName, promptValue string
-	cost                    genai.Opt[float64]
+	digits                        [64]byte
+	traceID, spanID, parentID     string
+	sessionID, userID, responseID string
 
-	// scores are the span's; held of them stand for events of one time, heldAt,
-	// in order, and flat tells that they stand for the flat attributes too.
-	scores []*scoreRow
-	held   int32
+	usage         genai.Usage
+	firstToken    genai.Opt[int64]
+	cost          genai.Opt[float64]
+	finishReasons []string
+	variables     []genai.Variable
+	input, output string
+	calls         []genai.ToolCall
+	inputChars    int
+	outputChars   int
+	attributes    []heldAttribute
+	events, links string
+	// heldAt is the time of the events that rows of scores stand for.
 	heldAt int64
-	flat   bool
+}
 
-	// eventBytes bounds the events as OTLP.
-	eventBytes int
-	// exact tells that the columns hold the span exactly. Where they do not,
-	// attributes are read again when the row is written.
-	exact      bool
-	attributes []heldAttribute
-	types      string
-	lifted     int64
-	// marked is set when the span may be a replay or have a content mode.
-	marked, isReplay bool
-	contentMode      string
-	redactions       int64
-	events, links    string
+// profile is what many spans have in common, so that it is written for a run of
+// them at once.
+type profile struct {
+	part  partition
+	exact bool
+
+	name                             string
+	kind                             ptrace.SpanKind
+	status                           ptrace.StatusCode
+	statusMessage, traceState        string
+	flags, droppedAttributes         uint32
+	droppedEvents, droppedLinks      uint32
+	callKind                         genai.Kind
+	counted                          bool
+	errorType, operation, provider   string
+	requestModel, responseModel      string
+	fingerprint, params              string
+	promptHash, promptLabel          string
+	resolution, unresolved           string
+	toolsetHash, completeness        string
+	modelHash, paramsHash, variantID string
+	system, tools                    string
+	toolName, toolVersion            string
+	isReplay                         bool
+	contentMode                      string
+	redactions                       int64
+	// toolVersions is where a list that spans share begins.
+	toolVersions *string
+	toolCount    int
+
+	// types and lifted are columns; held is the number of score events.
+	types  string
+	lifted int64
+	held   int32
+	flat   bool
+}
+
+// profiles finds the profile that a row shares.
+type profiles struct {
+	memory arena[profile]
+	recent [recentProfiles]*profile
+	next   int
+}
+
+// recentProfiles is how many of the last ones are compared.
+const recentProfiles = 16
+
+// of returns the one profile of these values, and whether it is new.
+func (s *profiles) of(p profile) (shared *profile, fresh bool) {
+	for i := range recentProfiles {
+		known := s.recent[(s.next+recentProfiles-1-i)%recentProfiles]
+		if known == nil {
+			break
+		}
+		if *known == p {
+			return known, false
+		}
+	}
+	shared = s.memory.next()
+	*shared = p
+	s.recent[s.next] = shared
+	s.next = (s.next + 1) % recentProfiles
+	return shared, true
+}
+
+// release forgets all.
+func (s *profiles) release() {
+	s.memory.reset()
+	s.recent, s.next = [recentProfiles]*profile{}, 0
 }
 
 // origin is what spans of one resource and scope share.
@@ -67,34 +123,6 @@ type origin struct {
 	faithful             bool
 	rs                   ptrace.ResourceSpans
 	ss                   ptrace.ScopeSpans
-}
-
-// read reads a span whose call was read; of a span that is no GenAI span that is
-// a zero one.
-func (r *spanRow) read(span ptrace.Span, o *origin, isGenAI bool, m *rowMemory) {
-	r.span, r.origin, r.contentMode = span, o, redact.ModeFull
-	r.printIDs()
-	r.part = partition{name: Other, version: NoVersion, day: dayOf(int64(span.StartTimestamp()))}
-	if !isGenAI {
-		return
-	}
-	call := &r.call
-	r.identity = m.identities.FromAttributes(span.Attributes())
-	r.promptName, r.promptValue = r.identity.PromptName, r.identity.PromptVersion
-	if r.identity.Resolution == "" && r.promptName == "" {
-		r.promptName, r.promptValue = call.Prompt.Name, call.Prompt.Version
-	}
-	r.part.name, r.part.version = orElse(r.promptName, Unresolved), orElse(r.promptValue, NoVersion)
-	r.system, r.input, r.output = call.System.JSON(), call.Input.JSON(), call.Output.JSON()
-	r.tools = call.Tools.Text()
-	if r.tools == "" && !call.Tools.Empty() {
-		r.tools = call.Tools.JSON()
-	}
-	r.params = m.params.json(call.Params)
-	start := len(m.calls)
-	m.calls, r.outputChars = m.answers.Read(call, m.calls)
-	r.calls = m.calls[start:len(m.calls):len(m.calls)]
-	r.cost = call.CostUSD
 }
 
 // printIDs makes the texts of the span's ids, in memory of the row.
@@ -115,55 +143,6 @@ func orElse(text, otherwise string) string {
 		return otherwise
 	}
 	return text
-}
-
-func (r *spanRow) toolName() string {
-	if r.call.ToolExecution == nil {
-		return ""
-	}
-	return r.call.ToolExecution.Name
-}
-
-// readRest reads what is left once call, identity and scores were read, and tells
-// in exact whether the columns hold the span exactly.
-func (r *spanRow) readRest(m *rowMemory) {
-	s := r.span
-	r.exact = m.walk.read(r)
-	if r.marked {
-		r.isReplay = identity.IsReplay(s.Attributes())
-		r.contentMode, r.redactions = redact.ModeOf(s.Attributes())
-	}
-	if r.exact {
-		r.exact = r.faithful()
-	}
-	if s.Events().Len() > int(r.held) {
-		r.events = m.walk.arena.keep(appendEvents(m.walk.arena.room(), r))
-	}
-	r.links = linksText(s.Links())
-}
-
-// faithful tells whether the columns hold exactly what the span says apart from
-// its attributes.
-func (r *spanRow) faithful() bool {
-	s := r.span
-	if !r.origin.faithful || !utf8.ValidString(s.Name()) || !utf8.ValidString(s.Status().Message()) || !utf8.ValidString(s.TraceState().AsRaw()) {
-		return false
-	}
-	if s.Events().Len() > int(r.held) {
-		next := 0
-		for i, event := range s.Events().All() {
-			if !r.isHeld(i, &next) && !(utf8.ValidString(event.Name()) && faithful(event.Attributes())) {
-				return false
-			}
-		}
-	}
-	for _, link := range s.Links().All() {
-		if !utf8.ValidString(link.TraceState().AsRaw()) || !faithful(link.Attributes()) {
-			return false
-		}
-	}
-	return kindNames[s.Kind()] != "" && int64(s.StartTimestamp()) >= 0 && int64(s.EndTimestamp()) >= 0 &&
-		s.Status().Code() >= ptrace.StatusCodeUnset && s.Status().Code() <= ptrace.StatusCodeError
 }
 
 var kindNames = map[ptrace.SpanKind]string{

@@ -17,7 +17,7 @@ const (
 )
 
 // mostBytes is at least the size of a row's span as OTLP.
-func (r *spanRow) mostBytes(attributes int) int {
+func (r *spanReading) mostBytes(attributes int) int {
 	s := r.span
 	size := spanRoom + len(s.Name()) + len(s.TraceState().AsRaw()) + len(s.Status().Message()) + attributes + r.eventBytes
 	for _, link := range s.Links().All() {

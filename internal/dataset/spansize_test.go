@@ -20,7 +20,7 @@ func boundOf(t *testing.T, span ptrace.Span) int {
 	rs := td.ResourceSpans().AppendEmpty()
 	o := newOrigin(rs, rs.ScopeSpans().AppendEmpty())
 	var m rowMemory
-	row := m.spans.next()
+	row := &spanReading{row: m.spans.next()}
 	isGenAI := genai.ReadInto(&row.call, span, o.ss.Scope(), rs.Resource())
 	row.read(span, o, isGenAI, &m)
 	row.holdScores(&m)

@@ -95,8 +95,8 @@ func TestWalkProvesKeys(t *testing.T) {
 		span := ptrace.NewSpan()
 		c.keys.CopyTo(span.Attributes())
 		row := m.spans.next()
-		row.span = span
-		require.Equal(t, c.want, m.walk.read(row), "%d", i)
+		r := &spanReading{row: row, span: span}
+		require.Equal(t, c.want, m.walk.read(r), "%d", i)
 		if !c.want {
 			assert.Empty(t, row.attributes)
 			continue
@@ -107,7 +107,7 @@ func TestWalkProvesKeys(t *testing.T) {
 			at++
 		}
 		require.Len(t, row.attributes, at)
-		require.Equal(t, strings.Repeat("i", at), row.types)
+		require.Equal(t, strings.Repeat("i", at), r.types)
 	}
 	m.release()
 	for _, chunk := range m.walk.arena.chunks {
