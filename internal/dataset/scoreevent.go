@@ -5,9 +5,6 @@ package dataset
 
 import (
 	"math"
-	"strings"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/spanloop/spanloop/internal/evaluator"
 )
@@ -64,20 +61,6 @@ func (r *spanReading) addScore(row *scoreRow, at int64) *scoreRow {
 	row.part, row.traceID, row.spanID, row.at, row.event = r.row.part, r.row.traceID, r.row.spanID, at, notInSpan
 	row.part.day = dayOf(at)
 	return row
-}
-
-// isFlatOf tells whether an attribute is the flat score or label of a score.
-func isFlatOf(name string, value pcommon.Value, s *scoreRow) bool {
-	member, ok := strings.CutPrefix(name, s.kind.name)
-	switch {
-	case !ok:
-		return false
-	case member == ".score":
-		return s.value.Set && value.Type() == pcommon.ValueTypeDouble && math.Float64bits(value.Double()) == math.Float64bits(s.value.Value)
-	case member == ".label":
-		return s.label != "" && value.Type() == pcommon.ValueTypeStr && value.Str() == s.label
-	}
-	return false
 }
 
 // isHeld tells whether a score row holds the event at a position; next is the

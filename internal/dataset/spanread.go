@@ -129,7 +129,7 @@ func (r *spanReading) faithful() bool {
 	if s.Events().Len() > int(r.held) {
 		next := 0
 		for i, event := range s.Events().All() {
-			if !r.isHeld(i, &next) && !(utf8.ValidString(event.Name()) && faithful(event.Attributes())) {
+			if !r.isHeld(i, &next) && (!utf8.ValidString(event.Name()) || !faithful(event.Attributes())) {
 				return false
 			}
 		}

@@ -58,7 +58,6 @@ func (t *spanTable) cleanBytes(s []byte) []byte {
 	return s
 }
 
-func (t *spanTable) text(c *parquetfile.Column, s string)     { c.Text(t.clean(s)) }
 func (t *spanTable) optional(c *parquetfile.Column, s string) { c.Optional(t.clean(s)) }
 
 // write adds one span.
