@@ -4,8 +4,10 @@
 package process
 
 import (
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,4 +20,21 @@ func TestChildrenAreOutsideTheParentsGroup(t *testing.T) {
 	group, err := syscall.Getpgid(p.PID())
 	require.NoError(t, err)
 	assert.Equal(t, p.PID(), group)
+}
+
+// A child is tied to the life of its parent, not to that of the thread that
+// happened to start it.
+func TestChildOutlivesTheStartersThread(t *testing.T) {
+	started := make(chan *Process)
+	go func() {
+		// Not unlocked: the thread ends with the goroutine.
+		runtime.LockOSThread()
+		started <- start(t, "exec sleep 60")
+	}()
+	p := <-started
+	select {
+	case <-p.done:
+		assert.Fail(t, "the child has ended", "%v", p.Ended())
+	case <-time.After(300 * time.Millisecond):
+	}
 }
