@@ -79,9 +79,13 @@ readers: reader ## DuckDB, Polars, pyarrow, pandas and Spark read the same of on
 	@build/reader/bin/python -c 'import pyspark' 2>/dev/null || build/reader/bin/pip install -q pyspark==4.3.0
 	$(GO) test -tags e2e -run ConformanceEngines -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
-objectstore: build ## a dataset on a real S3-protocol server (moto), whole and while the server fails
+objectstore: build ## a dataset on real servers of S3 (moto), Google (fake-gcs-server) and Azure (Azurite), whole and while one fails (needs Node)
 	@[ -x build/moto/bin/moto_server ] || { python3 -m venv build/moto && build/moto/bin/pip install -q 'moto[server,s3]==5.2.5'; }
-	SPANLOOP_MOTO=$(CURDIR)/build/moto/bin/moto_server $(GO) test -tags "e2e objectstore" -run TestObjectStore -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
+	@[ -x build/gcs/fake-gcs-server ] || GOBIN=$(CURDIR)/build/gcs $(GO) install github.com/fsouza/fake-gcs-server@v1.52.3
+	@[ -x build/azurite/node_modules/.bin/azurite-blob ] || npm install --prefix build/azurite --no-audit --no-fund --silent azurite@3.35.0
+	SPANLOOP_MOTO=$(CURDIR)/build/moto/bin/moto_server SPANLOOP_GCS=$(CURDIR)/build/gcs/fake-gcs-server \
+	  SPANLOOP_AZURITE=$(CURDIR)/build/azurite/node_modules/.bin/azurite-blob \
+	  $(GO) test -tags "e2e objectstore" -run TestObjectStore -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

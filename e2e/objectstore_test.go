@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +59,11 @@ func bucketURL(address, prefix, more string) string {
 // in parts, by another client too. That of writers at the same instant one wins is
 // the server's part: moto looks and writes in two steps.
 func TestObjectStorePutIfAbsent(t *testing.T) {
-	path := bucketURL(startObjectStore(t), "taken", "")
+	eachObjectServer(t, testPutIfAbsent)
+}
+
+func testPutIfAbsent(t *testing.T, urlOf func(string) string) {
+	path := urlOf("taken")
 	first, err := store.Create(t.Context(), path)
 	require.NoError(t, err)
 	defer first.Close()
@@ -80,8 +85,12 @@ func TestObjectStorePutIfAbsent(t *testing.T) {
 // Two writers push the same batches to one dataset, each twice: the dataset is
 // whole, without duplicates, and the commands read it by its URL.
 func TestObjectStoreDataset(t *testing.T) {
+	eachObjectServer(t, testObjectStoreDataset)
+}
+
+func testObjectStoreDataset(t *testing.T, urlOf func(string) string) {
 	c := newCollector(t, "examples/collector/config-durable.yaml")
-	c.dataset = bucketURL(startObjectStore(t), "data/set", "")
+	c.dataset = urlOf("data/set")
 	const batches, perBatch = 6, 50
 	all := ptrace.NewTraces()
 	var sent []ptrace.Traces
@@ -125,8 +134,8 @@ func TestObjectStoreDataset(t *testing.T) {
 		stdout, stderr, code := c.spanloop(t, args...)
 		assert.NotContains(t, []int{2, 4}, code, "%s: %s%s", args, stdout, stderr)
 	}
-	fmt.Printf("e2e: object store: %d spans by 2 writers, each batch 4 times: %d read back equal, %d files of spans, %d findings\n",
-		batches*perBatch, len(got), len(files), len(verified.Findings))
+	fmt.Printf("e2e: object store %s: %d spans by 2 writers, each batch 4 times: %d read back equal, %d files of spans, %d findings\n",
+		strings.SplitN(c.dataset, ":", 2)[0], batches*perBatch, len(got), len(files), len(verified.Findings))
 }
 
 // pushTwice writes each batch twice through one writer.
