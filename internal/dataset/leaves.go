@@ -87,6 +87,7 @@ type spanLeaves struct {
 	IsReplay               *parquetfile.Column `path:"is_replay"`
 	ContentMode            *parquetfile.Column `path:"content_mode"`
 	Redactions             *parquetfile.Column `path:"redactions"`
+	LateIdentity           *parquetfile.Column `path:"late_identity"`
 	AttributesKeys         *parquetfile.Column `path:"attributes.key_value.key"`
 	AttributesValues       *parquetfile.Column `path:"attributes.key_value.value"`
 	AttributeTypes         *parquetfile.Column `path:"attribute_types"`

@@ -80,9 +80,7 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, measured 
 			score = scoreOfGiven(*event.Score, event.TraceID, event.SpanID)
 		}
 		row := p.tables.rows.scores.next()
-		row.part, row.traceID, row.spanID, row.at = part, traceID, spanID, at
-		row.set(score, &p.tables.rows.scoreReader)
-		row.rest.responseID = clean(event.ResponseID)
+		*row = scoreRow{part: part, traceID: traceID, spanID: spanID, responseID: event.ResponseID, score: score, at: at, event: notInSpan}
 		p.scores[part] = append(p.scores[part], row)
 		return
 	}

@@ -155,6 +155,7 @@ var spanColumns = []column{
 	{"is_replay", boolType, true, plain, ColumnDoc{Meaning: "true on replayed calls, which are no production traffic"}},
 	{"content_mode", stringType, false, dict, ColumnDoc{Meaning: "full, redacted or hashes: what is stored of texts (docs/privacy.md); null, as full, in files from before there were modes"}},
 	{"redactions", int32Type, false, dict, ColumnDoc{Meaning: "number of values that were replaced in the span"}},
+	{"late_identity", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "columns that other spans of the trace filled in, each with what the span itself gave (null for nothing); null when none was"}},
 	{"attributes", stringMap, true, plain, ColumnDoc{Meaning: "attributes that have no column of their own; values that are no strings as JSON"}},
 	{"attribute_types", stringType, true, dict, ColumnDoc{Meaning: "one letter for each of attributes: string, int, double, bool, json, bytes (y), empty (e)"}},
 	{"lifted", int64Type, true, dict, ColumnDoc{Meaning: "bit set of OpenTelemetry attributes that are held by columns only"}},

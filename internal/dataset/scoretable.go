@@ -5,6 +5,7 @@ package dataset
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -15,81 +16,20 @@ import (
 
 // scoreRow is one row of the scores table.
 type scoreRow struct {
-	kind            *scoreKind
 	part            partition
 	traceID, spanID string
-	label           string
-	value           genai.Opt[float64]
+	// key are these ids where the row holds an event of a span.
+	key        spanKey
+	responseID string
+	score      evaluator.Score
 	// at is in nanoseconds since 1970.
 	at int64
 	// event is the position among the span's events of the one that this row
 	// holds, or notInSpan.
 	event int32
-	// derived tells that the evaluation id is the one that Spanloop's own
-	// evaluations have: views and readers can make it from the row, so it is not
-	// stored.
-	derived bool
-	rest    *scoreRest
 }
 
 const notInSpan = -1
-
-// scoreKind is what scores of one evaluator share.
-type scoreKind struct {
-	name, version, kind, valueRange, direction, rule string
-	probability                                      float64
-}
-
-// field returns where the text of an attribute is kept; nil for one that scores of
-// one kind do not share.
-func (k *scoreKind) field(bit uint16) *string {
-	switch bit {
-	case bitName:
-		return &k.name
-	case bitVersion:
-		return &k.version
-	case bitKind:
-		return &k.kind
-	case bitRange:
-		return &k.valueRange
-	case bitDirection:
-		return &k.direction
-	case bitRule:
-		return &k.rule
-	}
-	return nil
-}
-
-// scoreRest is what few rows have.
-type scoreRest struct{ responseID, evaluationID, explanation, errorType string }
-
-// more returns the rest to be filled.
-func (r *scoreRow) more() *scoreRest {
-	if r.rest == nil {
-		r.rest = new(scoreRest)
-	}
-	return r.rest
-}
-
-// set fills a row from a score of which nothing was checked.
-func (r *scoreRow) set(s evaluator.Score, kinds *scoreReader) {
-	r.kind = kinds.kindOf(scoreKind{
-		name: clean(s.Name), version: clean(s.EvaluatorVersion), kind: clean(s.Kind), valueRange: clean(s.Range),
-		direction: clean(s.Direction), rule: clean(s.SamplingRule), probability: s.Probability,
-	})
-	r.value, r.label, r.event, r.derived = s.Value, clean(s.Label), notInSpan, false
-	r.rest = &scoreRest{evaluationID: clean(s.EvaluationID), explanation: clean(s.Explanation), errorType: clean(s.ErrorType)}
-}
-
-// derive tells whether the evaluation id is the derived one, of a row for which
-// that is not known.
-func (r *scoreRow) derive() {
-	traceID, err := traceIDOf(r.traceID)
-	spanID, spanErr := spanIDOf(r.spanID)
-	if err == nil && spanErr == nil {
-		r.derived = r.rest.evaluationID == evaluator.EvaluationID(traceID, spanID, r.kind.name, r.kind.version)
-	}
-}
 
 // scoreOfGiven turns a score from outside into a row's score. Its version is the
 // sender's name of the evaluator, so that scores of different ones never mix.
@@ -106,7 +46,7 @@ func scoreOfGiven(given genai.GivenScore, traceID pcommon.TraceID, spanID pcommo
 // and the spans' ids come again in the same order.
 func byEvaluator(rows []*scoreRow) []*scoreRow {
 	var groups [][]*scoreRow
-	index := map[evaluatorKey]int{}
+	index := map[string]int{}
 	at := 0
 	for _, r := range rows {
 		// Spans mostly have the same scores in the same order.
@@ -114,7 +54,7 @@ func byEvaluator(rows []*scoreRow) []*scoreRow {
 			at = 0
 		}
 		if len(groups) == 0 || !sameEvaluator(groups[at][0], r) {
-			key := evaluatorKey{r.kind.name, r.kind.version}
+			key := r.score.Name + "\x00" + r.score.EvaluatorVersion
 			known, ok := index[key]
 			if !ok {
 				known = len(groups)
@@ -132,10 +72,8 @@ func byEvaluator(rows []*scoreRow) []*scoreRow {
 	return sorted
 }
 
-type evaluatorKey struct{ name, version string }
-
 func sameEvaluator(a, b *scoreRow) bool {
-	return a.kind == b.kind || a.kind.name == b.kind.name && a.kind.version == b.kind.version
+	return a.score.Name == b.score.Name && a.score.EvaluatorVersion == b.score.EvaluatorVersion
 }
 
 // scoreTable writes rows of the scores table.
@@ -154,38 +92,37 @@ func newScoreTable(codec string) (*scoreTable, error) {
 }
 
 func (t *scoreTable) write(r *scoreRow) error {
-	if r.event == notInSpan && !r.derived {
-		r.derive()
+	toValid, clean := clean, clean
+	if r.event != notInSpan {
+		// Its texts were found valid when it was read.
+		clean = func(s string) string { return s }
 	}
-	var none scoreRest
-	k, rest := r.kind, r.rest
-	if rest == nil {
-		rest = &none
-	}
-	t.c.PromptName.Text(clean(r.part.name))
-	t.c.PromptVersion.Text(clean(r.part.version))
+	optional := func(c *parquetfile.Column, s string) { c.Optional(clean(s)) }
+	s := &r.score
+	t.c.PromptName.Text(toValid(r.part.name))
+	t.c.PromptVersion.Text(toValid(r.part.version))
 	t.c.Date.Int(r.part.day)
 	t.c.TraceID.Text(r.traceID)
 	t.c.SpanID.Text(r.spanID)
-	if r.derived {
+	if hasDerivedID(r) {
 		t.c.EvaluationID.Null()
 	} else {
-		t.c.EvaluationID.Text(rest.evaluationID)
+		t.c.EvaluationID.Text(clean(s.EvaluationID))
 	}
-	t.c.Name.Text(k.name)
-	if r.value.Set {
-		t.c.Value.Double(r.value.Value)
+	t.c.Name.Text(clean(s.Name))
+	if s.Value.Set {
+		t.c.Value.Double(s.Value.Value)
 	} else {
 		t.c.Value.Null()
 	}
-	t.c.Label.Optional(r.label)
-	t.c.Explanation.Optional(rest.explanation)
-	t.c.EvaluatorVersion.Optional(k.version)
-	t.c.Kind.Optional(k.kind)
-	t.c.Range.Optional(k.valueRange)
-	t.c.Direction.Optional(k.direction)
-	t.c.SamplingRule.Optional(k.rule)
-	t.c.SamplingProbability.Double(k.probability)
+	optional(t.c.Label, s.Label)
+	optional(t.c.Explanation, s.Explanation)
+	optional(t.c.EvaluatorVersion, s.EvaluatorVersion)
+	optional(t.c.Kind, s.Kind)
+	optional(t.c.Range, s.Range)
+	optional(t.c.Direction, s.Direction)
+	optional(t.c.SamplingRule, s.SamplingRule)
+	t.c.SamplingProbability.Double(s.Probability)
 	t.c.Time.Long(r.at / 1000)
 	t.c.TimeUnixNano.Long(r.at)
 	if r.event == notInSpan {
@@ -193,10 +130,27 @@ func (t *scoreTable) write(r *scoreRow) error {
 	} else {
 		t.c.Event.Int(r.event)
 	}
-	t.c.ErrorType.Optional(rest.errorType)
-	t.c.ResponseID.Optional(rest.responseID)
-	if err := t.enc.EndRow(len(rest.explanation) + 160); err != nil {
-		return fmt.Errorf("score %s: %w", k.name, err)
+	optional(t.c.ErrorType, s.ErrorType)
+	optional(t.c.ResponseID, r.responseID)
+	if err := t.enc.EndRow(len(s.Explanation) + 160); err != nil {
+		return fmt.Errorf("score %s: %w", s.Name, err)
 	}
 	return nil
+}
+
+// hasDerivedID tells whether a score has the id that an evaluation of Spanloop's
+// own has; such ids are not stored, since views and readers can make them from
+// the row.
+func hasDerivedID(r *scoreRow) bool {
+	s, key := &r.score, r.key
+	if r.event == notInSpan {
+		traceID, err := traceIDOf(r.traceID)
+		spanID, spanErr := spanIDOf(r.spanID)
+		if err != nil || spanErr != nil || !utf8.ValidString(s.Name) || !utf8.ValidString(s.EvaluatorVersion) {
+			return false
+		}
+		key = spanKey{traceID, spanID}
+	}
+	id := evaluator.EvaluationIDBytes(key.trace, key.span, s.Name, s.EvaluatorVersion)
+	return s.EvaluationID == string(id[:])
 }

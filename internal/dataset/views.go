@@ -213,7 +213,13 @@ func sourceView(table, prefix string, paths []string) string {
 	if len(literals) > 1 {
 		source = "[" + strings.Join(literals, ", ") + "]"
 	}
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet(%s, hive_partitioning = false, union_by_name = true);\n", table, source)
+	// Files from before a column was added lack it.
+	newer := ""
+	if table == TableSpans {
+		newer = " UNION ALL BY NAME SELECT CAST(NULL AS VARCHAR) AS " + lateIdentityColumn + " WHERE false"
+	}
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet(%s, hive_partitioning = false, union_by_name = true)%s;\n",
+		table, source, newer)
 }
 
 // viewStatements define the views over the files. A span or score that a retry
@@ -229,8 +235,9 @@ func viewStatements(content, messages bool) string {
 	case content:
 		statements += contentViews
 	default:
-		statements += "\nCREATE OR REPLACE VIEW lean_spans AS SELECT * FROM stored_spans;\n"
+		statements += "\nCREATE OR REPLACE VIEW received_spans AS SELECT * FROM stored_spans;\n"
 	}
+	statements += lateView + filledViews
 	if messages {
 		statements += historyViews
 	} else {
@@ -239,13 +246,15 @@ func viewStatements(content, messages bool) string {
 	return statements + messagesView + otherViews
 }
 
+// spansView shows of equal rows the one that began first, with what was filled in
+// rather than without.
 const spansView = `
 CREATE OR REPLACE VIEW stored_spans AS
 SELECT * EXCLUDE (row_number_) REPLACE (
   nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
   nullif(prompt_version, '__none__') AS prompt_version,
   CAST(start_time AT TIME ZONE 'UTC' AS TIMESTAMP) AS start_time)
-FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano) AS row_number_ FROM spans_files)
+FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano, late_identity) AS row_number_ FROM spans_files)
 WHERE row_number_ = 1;
 `
 
@@ -268,7 +277,7 @@ FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, event_id ORDE
 WHERE row_number_ = 1
 GROUP BY trace_id, span_id;
 
-CREATE OR REPLACE VIEW lean_spans AS
+CREATE OR REPLACE VIEW received_spans AS
 SELECT s.* REPLACE (
   coalesce(s.system_instructions, c.system_instructions) AS system_instructions,
   CASE WHEN s.input_messages IS NULL THEN c.input_messages ELSE s.input_messages END AS input_messages,
@@ -310,12 +319,13 @@ FROM messages_files GROUP BY hash;
 
 const otherViews = `
 CREATE OR REPLACE VIEW scores AS
-SELECT * EXCLUDE (row_number_) REPLACE (
-  nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
-  nullif(prompt_version, '__none__') AS prompt_version,
-  coalesce(evaluation_id, left(sha256(unhex(trace_id || span_id) || encode(name) || '\x00'::BLOB || encode(coalesce(evaluator_version, ''))), 32)) AS evaluation_id,
+SELECT s.* EXCLUDE (row_number_) REPLACE (
+  coalesce(l.prompt_name, nullif(nullif(s.prompt_name, '__unresolved__'), '__other__')) AS prompt_name,
+  coalesce(l.prompt_version, nullif(s.prompt_version, '__none__')) AS prompt_version,
+  coalesce(evaluation_id, left(sha256(unhex(s.trace_id || s.span_id) || encode(name) || '\x00'::BLOB || encode(coalesce(evaluator_version, ''))), 32)) AS evaluation_id,
   CAST(time AT TIME ZONE 'UTC' AS TIMESTAMP) AS time)
-FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, name, evaluator_version, evaluation_id ORDER BY time DESC) AS row_number_ FROM scores_files)
+FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, name, evaluator_version, evaluation_id ORDER BY time DESC) AS row_number_ FROM scores_files) s
+LEFT JOIN late_prompts l ON l.trace_id = s.trace_id AND l.span_id = s.span_id
 WHERE row_number_ = 1;
 
 CREATE OR REPLACE VIEW prompts AS

@@ -14,29 +14,41 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// aboutSpans finds the statements that a view of spans may matter to.
-var aboutSpans = regexp.MustCompile(`(?i)\bspans\b`)
+// aboutSpans finds the statements that read a view of spans, or one that joins
+// them.
+var aboutSpans = regexp.MustCompile(`(?i)\b(spans|lean_spans|scores|prompts|tools)\b`)
 
 // rebuilt is what a plan holds when it rebuilds histories: the function that
 // joins messages.
 const rebuilt = "string_agg"
 
-// chooseSpans makes the view spans the one without rebuilt histories for a
-// statement that does not read them, so that it does not pay for them: DuckDB
-// keeps a join of which no column is asked for. The plan tells, not the text.
-// restore makes it the whole one again.
+// chooseSpans readies the views for a statement, so that it pays for what it
+// reads only: DuckDB keeps a join of which no column is asked for. What other
+// spans reveal is found out when it reads a column that it matters to; spans
+// becomes the view without rebuilt histories when it does not read those. The plan
+// tells, not the text. restore makes spans the whole view again.
 func (db *DB) chooseSpans(ctx context.Context, conn *duckdb.Conn, statement string, named []driver.NamedValue) (restore func() error, err error) {
 	restore = func() error { return nil }
-	if !db.histories || !aboutSpans.MatchString(statement) || strings.Contains(strings.ToLower(statement), "input_messages") {
+	whole := !db.histories || strings.Contains(strings.ToLower(statement), "input_messages")
+	if !aboutSpans.MatchString(statement) || whole && db.late.done() {
 		return restore, nil
 	}
-	// What is no single reading statement is refused later, with its reason.
+	// What is no single reading statement is refused later, with its reason, or
+	// becomes several, as PIVOT does.
 	if !isKind(conn, statement, duckdb.STATEMENT_TYPE_SELECT) {
-		return restore, nil
+		return restore, db.late.findOn(ctx, conn)
 	}
 	plan, err := planOf(ctx, conn, "EXPLAIN (FORMAT json) "+statement, named)
-	if err != nil || strings.Contains(plan, rebuilt) {
+	if err != nil {
 		return restore, ctx.Err()
+	}
+	if filledColumns.MatchString(plan) || filledIn.MatchString(statement) {
+		if err := db.late.findOn(ctx, conn); err != nil {
+			return restore, err
+		}
+	}
+	if whole || strings.Contains(plan, rebuilt) {
+		return restore, nil
 	}
 	if _, err := conn.ExecContext(ctx, db.window.view("spans", "lean_spans"), nil); err != nil {
 		return restore, err

@@ -128,7 +128,7 @@ func runsLean(t *testing.T, db *DB, statement string) (bool, error) {
 	t.Helper()
 	restored := "SELECT count(input_messages) FROM spans"
 	var before, after int
-	require.NoError(t, db.SQL().QueryRowContext(t.Context(), restored).Scan(&before))
+	require.NoError(t, db.sql.QueryRowContext(t.Context(), restored).Scan(&before))
 	lean := false
 	connection, err := db.sql.Conn(t.Context())
 	require.NoError(t, err)
@@ -143,7 +143,7 @@ func runsLean(t *testing.T, db *DB, statement string) (bool, error) {
 		return errors.Join(err, restore())
 	})
 	require.NoError(t, connection.Close())
-	require.NoError(t, db.SQL().QueryRowContext(t.Context(), restored).Scan(&after))
+	require.NoError(t, db.sql.QueryRowContext(t.Context(), restored).Scan(&after))
 	assert.Equal(t, before, after)
 	return lean, err
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ type DB struct {
 	// window bounds the spans; histories tells that some are rebuilt from messages.
 	window    window
 	histories bool
+	late      late
 	// release gives the dataset's files back.
 	release  func() error
 	problems []registry.Problem
@@ -103,6 +105,8 @@ func (db *DB) prepare(ctx context.Context, o Options, root, views string) error 
 	db.window, db.histories = windowOf(o.Since, o.Until), strings.Contains(views, "VIEW histories ")
 	settings := []string{
 		"SET TimeZone = 'UTC'", "SET preserve_insertion_order = false",
+		// Files never change, and statements are planned twice.
+		"SET parquet_metadata_cache = true",
 		"SET temp_directory = " + literal(db.spill),
 	}
 	if o.Threads > 0 {
@@ -114,7 +118,7 @@ func (db *DB) prepare(ctx context.Context, o Options, root, views string) error 
 	if err := db.execute(ctx, settings...); err != nil {
 		return fmt.Errorf("set up DuckDB: %w", err)
 	}
-	if err := db.execute(ctx, append([]string{views}, db.window.views()...)...); err != nil {
+	if err := db.execute(ctx, slices.Concat([]string{views}, dataset.LateTables, db.window.views())...); err != nil {
 		return fmt.Errorf("dataset %q: make its views: %w (`spanloop dataset verify` looks for broken files)", root, err)
 	}
 	if err := db.fillReleases(ctx, o.Registry); err != nil {
@@ -179,10 +183,6 @@ func (w window) views() []string {
 
 // literal writes a string as SQL.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// SQL is the database handle, for packages that run queries of their own. It has
-// one connection: rows must be closed before the next query.
-func (db *DB) SQL() *sql.DB { return db.sql }
 
 // RegistryProblems are the broken files of the registry, whose releases are
 // missing from the view.
