@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +73,7 @@ func soak(t *testing.T, duration time.Duration, name string, perRequest int, spa
 	clients.Wait()
 	close(failures)
 	require.NoError(t, <-failures)
-	peak := peakMemory(c.proc.PID())
+	peak := c.proc.PeakMemory()
 	c.stop(t)
 
 	want := sent.Load()
@@ -114,23 +113,6 @@ func largeSpan(size int) func(seed uint64) ptrace.Traces {
 			`[{"role":"user","parts":[{"type":"text","content":"%d %s"}]}]`, seed, text.String()))
 		return td
 	}
-}
-
-var highWater = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
-
-// peakMemory is the most that a process held resident, in bytes; 0 where there
-// is no /proc.
-func peakMemory(pid int) int64 {
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	found := highWater.FindSubmatch(status)
-	if err != nil || found == nil {
-		return 0
-	}
-	kib, err := strconv.ParseInt(string(found[1]), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return kib << 10
 }
 
 // sample is what a process holds at one moment.

@@ -5,12 +5,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,9 +25,13 @@ import (
 // arm is one pipeline of the collector.
 type arm struct {
 	name, processors, exporter string
-	idle                       time.Duration
-	times                      []time.Duration
-	size                       int64
+	// binary is the collector, that of the options when empty.
+	binary string
+	idle   time.Duration
+	times  []time.Duration
+	size   int64
+	// memory is the most that a run held resident.
+	memory int64
 }
 
 const (
@@ -33,13 +39,24 @@ const (
 	identityEval = "genai_identity, genai_eval"
 )
 
-func arms() []*arm {
-	return []*arm{
+const parquetExporter = "genai_parquet:\n    path: out"
+
+// arms are the pipelines to measure. Others are compared with the first one, and
+// with the second where it is among them.
+func (o *options) arms() []*arm {
+	list := []*arm{
 		{name: "otlp > file exporter, proto + zstd", exporter: fileExporter},
 		{name: "otlp > identity > eval > file exporter", processors: identityEval, exporter: fileExporter},
 		{name: "otlp > identity > eval > batch > file exporter", processors: identityEval + ", batch", exporter: fileExporter},
-		{name: "otlp > identity > eval > genai_parquet", processors: identityEval, exporter: "genai_parquet:\n    path: out"},
+		{name: "otlp > identity > eval > genai_parquet", processors: identityEval, exporter: parquetExporter},
 	}
+	if o.before != "" {
+		last := *list[len(list)-1]
+		last.name, last.binary = last.name+", before", o.before
+		list = append(list, &last)
+	}
+	first := list[0]
+	return slices.DeleteFunc(list, func(a *arm) bool { return a != first && !strings.Contains(a.name, o.only) })
 }
 
 const configuration = `receivers:
@@ -107,6 +124,7 @@ func (a *arm) measure(o *options, requests [][]byte) (used time.Duration, size i
 	if err := <-profiled; err != nil {
 		return 0, 0, err
 	}
+	a.memory = max(a.memory, proc.PeakMemory())
 	if err := proc.Stop(time.Minute); err != nil {
 		return 0, 0, err
 	}
@@ -136,7 +154,7 @@ func (a *arm) start(o *options, dir string, port, profilePort int) (*process.Pro
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		return nil, err
 	}
-	binary, err := filepath.Abs(o.binary)
+	binary, err := filepath.Abs(cmp.Or(a.binary, o.binary))
 	if err != nil {
 		return nil, err
 	}

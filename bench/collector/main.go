@@ -27,13 +27,15 @@ type options struct {
 	binary, profile, profileStage  string
 	spans, request, versions, runs int
 	clients                        int
-	evaluators                     string
+	evaluators, before, only       string
 	stages                         bool
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "bin", "../bin/otelcol-spanloop", "collector to measure")
+	flag.StringVar(&o.before, "before", "", "another collector, measured in turn with genai_parquet: what a change brought")
+	flag.StringVar(&o.only, "only", "", "leave out pipelines whose name does not contain this, but the first")
 	flag.IntVar(&o.spans, "spans", 40000, "spans in a run")
 	flag.IntVar(&o.request, "request", 200, "spans in a request: what an SDK's batch processor sends")
 	flag.IntVar(&o.versions, "versions", 2, "prompt versions among them")
@@ -59,7 +61,7 @@ func run(o *options) error {
 	if o.stages {
 		return runStages(o, requests)
 	}
-	list := arms()
+	list := o.arms()
 	for _, a := range list {
 		if a.idle, _, err = a.measure(o, nil); err != nil {
 			return fmt.Errorf("%s, idle: %w", a.name, err)
@@ -98,16 +100,22 @@ func (o *options) requests() (requests [][]byte, size int, err error) {
 // and beside the second (the same processors before it).
 func report(list []*arm, spans int) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "pipeline\tspans/s/core\tµs/span\tx file\tx same pipeline\tB/span\tx file\tx same pipeline\t")
+	fmt.Fprintln(w, "pipeline\tspans/s/core\tµs/span\tx file\tx same pipeline\tB/span\tx file\tx same pipeline\tpeak MB\t")
 	speed := func(a *arm) float64 {
 		slices.Sort(a.times)
 		return float64(spans) / max(a.times[len(a.times)/2], time.Microsecond).Seconds()
 	}
-	file, same := list[0], list[1]
+	file, same := list[0], list[min(1, len(list)-1)]
+	beside := func(ratio float64) string {
+		if same.processors != identityEval || same.exporter != fileExporter {
+			return "-"
+		}
+		return fmt.Sprintf("%.2f", ratio)
+	}
 	for _, a := range list {
 		s, size := speed(a), float64(a.size)
-		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.2f\t%.0f\t%.2f\t%.2f\t\n", a.name, s, 1e6/s, s/speed(file), s/speed(same),
-			size/float64(spans), size/float64(file.size), size/float64(same.size))
+		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%s\t%.0f\t%.2f\t%s\t%d\t\n", a.name, s, 1e6/s, s/speed(file), beside(s/speed(same)),
+			size/float64(spans), size/float64(file.size), beside(size/float64(same.size)), a.memory/1e6)
 	}
 	return w.Flush()
 }

@@ -38,3 +38,11 @@ func TestChildOutlivesTheStartersThread(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 }
+
+func TestPeakMemory(t *testing.T) {
+	p := start(t, "x=$(head -c 30000000 /dev/zero | tr '\\0' x); echo ${#x}; exec sleep 60")
+	peak := func() int64 { return p.PeakMemory() }
+	require.Eventually(t, func() bool { return peak() > 30_000_000 }, 20*time.Second, time.Millisecond)
+	require.NoError(t, p.Stop(10*time.Second))
+	assert.Zero(t, peak())
+}

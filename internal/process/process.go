@@ -15,7 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -173,6 +175,23 @@ func (p *Process) CPUTime() time.Duration {
 	default:
 		return 0
 	}
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
+
+// PeakMemory is the most that the child has held resident so far, in bytes; 0
+// after it has ended, and where there is no /proc.
+func (p *Process) PeakMemory() int64 {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "status"))
+	found := highWater.FindSubmatch(status)
+	if err != nil || found == nil {
+		return 0
+	}
+	kib, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
 }
 
 // exit is the child's exit error, nil when it ended well or was interrupted.
