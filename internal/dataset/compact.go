@@ -41,6 +41,14 @@ type CompactOptions struct {
 	MinFiles int
 	// Grace is how long replaced files stay; DefaultGrace when it is negative.
 	Grace time.Duration
+	// BufferBytes bounds what is held of rows at once; row groups become no larger.
+	// What needs more is left undone: rows of mixed files do not go to folders of
+	// their own, messages that no span refers to stay. 0 is without that bound.
+	BufferBytes int
+	// MaxTime is after which time no further files are merged: the next run goes on.
+	MaxTime time.Duration
+	// Pause is called after each piece of work and may wait.
+	Pause func(context.Context) error
 	// DryRun only counts.
 	DryRun bool
 
@@ -92,7 +100,8 @@ func (k *keeper) compact(ctx context.Context, options CompactOptions) (Compactio
 		options.TargetBytes = DefaultTargetBytes
 	}
 	options.MinFiles = max(options.MinFiles, 2)
-	c := &compactor{keeper: k, options: options}
+	c := &compactor{keeper: k, options: options, began: k.now()}
+	k.bufferBytes = options.BufferBytes
 	c.result.DryRun = options.DryRun
 	var err error
 	if options.DryRun {
@@ -112,6 +121,7 @@ type compactor struct {
 	*keeper
 	options CompactOptions
 	result  Compaction
+	began   time.Time
 }
 
 func (c *compactor) run(ctx context.Context) error {
@@ -128,6 +138,9 @@ func (c *compactor) run(ctx context.Context) error {
 		for _, job := range c.plan(table) {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if c.options.MaxTime > 0 && c.now().Sub(c.began) >= c.options.MaxTime {
+				break
 			}
 			if err := c.merge(ctx, &counts, job); err != nil {
 				return err
@@ -150,7 +163,7 @@ func (c *compactor) plan(table string) [][]File {
 	var jobs [][]File
 	for _, dir := range sortedKeys(folders) {
 		limit := c.options.TargetBytes
-		if isMixed(dir) {
+		if isMixed(dir) && c.bufferBytes == 0 {
 			limit = min(limit, maxMixedBytes)
 		}
 		for _, tier := range c.tiers(folders[dir]) {
@@ -233,6 +246,7 @@ func (c *compactor) merge(ctx context.Context, counts *TableCompaction, files []
 			return err
 		}
 		r := &rewrite{store: c.store, table: counts.Table, inputs: like, writer: writer, taken: c.taken()}
+		c.bounded(r)
 		added, err := c.rewrite(ctx, r)
 		if errors.Is(err, errNoMessages) {
 			c.result.Skipped = append(c.result.Skipped, Finding{Kind: FindingDangling, Path: like[0].Path, Detail: err.Error()})
@@ -249,11 +263,17 @@ func (c *compactor) merge(ctx context.Context, counts *TableCompaction, files []
 	return nil
 }
 
+// bounded gives a rewrite the run's bounds.
+func (c *compactor) bounded(r *rewrite) {
+	r.buffer, r.pause, r.written = c.bufferBytes, c.options.Pause, &c.written
+}
+
 // rewrite makes the new files of a job, with the messages that moved spans refer
 // to.
 func (c *compactor) rewrite(ctx context.Context, r *rewrite) (added []File, err error) {
-	mixed := isMixed(r.inputs[0].Path)
+	mixed := isMixed(r.inputs[0].Path) && c.bufferBytes == 0
 	switch {
+	case r.table == TableMessages && c.bufferBytes > 0:
 	case r.table == TableMessages:
 		r.drop, err = c.unreferred(ctx, r.inputs)
 	case mixed:
@@ -340,10 +360,16 @@ func (k *keeper) copier(ctx context.Context, table, columns string, like File) (
 	}
 	defer reader.Close()
 	w, err := newCopier(table, reader)
-	if err == nil {
-		k.copiers[key] = w
+	if err != nil {
+		return nil, err
 	}
-	return w, err
+	for _, other := range k.copiers {
+		// One file is written after the other; a compressor is much of a writer's memory.
+		w.ShareCodec(other)
+		break
+	}
+	k.copiers[key] = w
+	return w, nil
 }
 
 func (c *compactor) columnsOf(ctx context.Context, f File) (string, error) {

@@ -53,6 +53,10 @@ type keeper struct {
 	copiers map[string]*parquetfile.Writer
 	// without tells which spans a dry run takes for gone; nil for none.
 	without func(rows *parquetfile.Rows, row int) bool
+	// written are new files that no entry names yet.
+	written []string
+	// bufferBytes bounds what rewriting holds of rows; 0 is a row group.
+	bufferBytes int
 }
 
 // keep locks the dataset, brings what an earlier run left undone to its end, and
@@ -71,9 +75,27 @@ func (k *keeper) keep(ctx context.Context, change func(context.Context) error) (
 		return Cleaning{}, err
 	}
 	if err := change(ctx); err != nil {
+		k.undo(ctx)
 		return Cleaning{}, err
 	}
 	return k.clean(ctx)
+}
+
+// undoTime bounds how long a run that has ended goes on to tidy up.
+const undoTime = 5 * time.Second
+
+// undo removes new files that were not committed, so that a run that is ended
+// leaves nothing. What it cannot remove now the next run does.
+func (k *keeper) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	if len(k.written) == 0 || k.reload(ctx) != nil || len(k.m.broken) > 0 {
+		return
+	}
+	named := k.m.paths()
+	left := slices.DeleteFunc(k.written, func(name string) bool { _, known := named[name]; return known })
+	_ = k.remove(ctx, left)
+	k.written = nil
 }
 
 func (k *keeper) reload(ctx context.Context) (err error) {
@@ -151,7 +173,8 @@ func (k *keeper) commit(ctx context.Context, added, removed []File) error {
 	for _, f := range removed {
 		e.Removed = append(e.Removed, Removal{File: f, At: k.now().UTC()})
 	}
-	k.changed = true
+	// An attempt that failed may take effect later.
+	k.changed, k.written = true, nil
 	name, err := putEntry(ctx, k.store, e)
 	if err != nil {
 		return err

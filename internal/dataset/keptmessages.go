@@ -154,6 +154,7 @@ func (c *compactor) follow(ctx context.Context, from, moved []File) ([]File, err
 			return nil, err
 		}
 		r := &rewrite{store: c.store, table: TableMessages, inputs: kinds[key], writer: writer, taken: c.taken()}
+		c.bounded(r)
 		r.route = func(rows *parquetfile.Rows, i int) string {
 			dir, _ := folderOf(TableMessages, rows, i)
 			return dir

@@ -95,6 +95,13 @@ type rewrite struct {
 
 	// writer writes files with the columns of the inputs.
 	writer *parquetfile.Writer
+	// buffer bounds the memory of rows that are held at once, each lot of which
+	// becomes a row group; 0 is as much as a full row group.
+	buffer int
+	// written takes the names of new files; nil for none.
+	written *[]string
+	// pause is called after each row group; nil for none.
+	pause func(context.Context) error
 
 	dropped    []bool
 	duplicates int
@@ -123,14 +130,16 @@ func (r *rewrite) run(ctx context.Context) (files []File, err error) {
 	var window []rowRef
 	rows, size := 0, 0
 	err = r.eachGroup(ctx, nil, func(group *parquetfile.Rows, first int) error {
-		if rows > 0 && r.route == nil && (rows+group.N > parquetfile.GroupRows || size+out.size(group) > parquetfile.GroupBytes) {
+		more, limit := r.weigh(out, group)
+		if rows > 0 && r.route == nil && (rows+group.N > parquetfile.GroupRows || size+more > limit) {
 			if err := out.write(window); err != nil {
 				return err
 			}
+			clear(window)
 			window, rows, size = window[:0], 0, 0
 		}
 		rows += group.N
-		size += out.size(group)
+		size += more
 		for i := range group.N {
 			switch {
 			case r.dropped[first+i]:
@@ -152,6 +161,14 @@ func (r *rewrite) run(ctx context.Context) (files []File, err error) {
 		return nil, err
 	}
 	return out.finish(ctx, path.Dir(r.inputs[0].Path))
+}
+
+// weigh is what decoded rows count, and how much may be held.
+func (r *rewrite) weigh(out *outputs, group *parquetfile.Rows) (size, limit int) {
+	if r.buffer > 0 {
+		return group.Bytes, r.buffer
+	}
+	return out.size(group), parquetfile.GroupBytes
 }
 
 // eachGroup decodes the row groups of all inputs; first is the number of a
@@ -176,12 +193,23 @@ func (r *rewrite) eachGroup(ctx context.Context, columns []string, take func(*pa
 				return fmt.Errorf("%s: %w", f.Path, err)
 			}
 			first += rows.N
+			if err := r.rest(ctx); err != nil {
+				_ = reader.Close()
+				return err
+			}
 		}
 		if err := reader.Close(); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
 	return nil
+}
+
+func (r *rewrite) rest(ctx context.Context) error {
+	if r.pause == nil {
+		return nil
+	}
+	return r.pause(ctx)
 }
 
 // findDuplicates marks rows that are not copied: of those with equal keys the
@@ -272,6 +300,9 @@ func (o *outputs) write(window []rowRef) error {
 		}
 		o.rows++
 	}
+	if o.buffer > 0 {
+		return o.writer.EndGroup()
+	}
 	return nil
 }
 
@@ -322,6 +353,9 @@ func (o *outputs) finish(ctx context.Context, dir string) ([]File, error) {
 		f.Path = fileName(dir, compactedPrefix, f.SHA256, fmt.Sprintf("-%d", n))
 	}
 	o.rows, o.min, o.max = 0, 0, 0
+	if o.written != nil {
+		*o.written = append(*o.written, f.Path)
+	}
 	if err := putContent(ctx, o.store, f.Path, content); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}

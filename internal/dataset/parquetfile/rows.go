@@ -16,7 +16,9 @@ import (
 // so that another file can take them as they are, whatever they mean.
 type Rows struct {
 	// N is the number of rows.
-	N      int
+	N int
+	// Bytes is about how much memory they take.
+	Bytes  int
 	leaves map[string]*leaf
 }
 
@@ -28,7 +30,10 @@ type leaf struct {
 	// each row's first value.
 	starts, values []int32
 
-	texts   []string
+	texts []string
+	// textBytes are those of the texts, each once that is kept once.
+	textBytes int
+
 	longs   []int64
 	ints    []int32
 	doubles []float64
@@ -59,6 +64,7 @@ func ReadRows(reader *file.Reader, group int, paths ...string) (*Rows, error) {
 			return nil, fmt.Errorf("column %s: %w", descr.Path(), err)
 		}
 		r.leaves[descr.Path()] = l
+		r.Bytes += l.bytes()
 	}
 	return r, nil
 }
@@ -77,7 +83,7 @@ func readLeaf(chunk file.ColumnChunkReader, descr *schema.Column, rows int) (*le
 		known := map[string]string{}
 		err = readValues(l, c.HasNext, c.ReadBatchInPage, func(values []parquet.ByteArray) {
 			for _, v := range values {
-				l.texts = append(l.texts, share(known, v))
+				l.texts = append(l.texts, l.share(known, v))
 			}
 		})
 	case *file.Int64ColumnChunkReader:
@@ -105,11 +111,12 @@ const shared = 4096
 
 // share returns a text, the same string for equal ones while there are few:
 // columns that repeat their values take no more room than their dictionary.
-func share(known map[string]string, text []byte) string {
+func (l *leaf) share(known map[string]string, text []byte) string {
 	if s, ok := known[string(text)]; ok {
 		return s
 	}
 	s := string(text)
+	l.textBytes += len(s)
 	if len(known) < shared {
 		known[s] = s
 	}
@@ -136,6 +143,15 @@ func readValues[T any](l *leaf, more func() bool, read func(int64, []T, []int16,
 		}
 	}
 	return nil
+}
+
+// leafBytes is about what a leaf takes beside its values.
+const leafBytes = 512
+
+// bytes is about how much memory a leaf takes.
+func (l *leaf) bytes() int {
+	return leafBytes + l.textBytes + 16*len(l.texts) + 8*(len(l.longs)+len(l.doubles)) + 4*(len(l.ints)+len(l.starts)+len(l.values)) +
+		2*(len(l.def)+len(l.rep)) + len(l.bools)
 }
 
 func (l *leaf) count() int {

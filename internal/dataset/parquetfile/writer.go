@@ -124,6 +124,9 @@ func (w *Writer) EndRow(size int) error {
 	return nil
 }
 
+// EndGroup ends the row group before it is full, for who holds less memory.
+func (w *Writer) EndGroup() error { return w.flush() }
+
 // Finish returns the file and makes the writer ready for the next one. The bytes
 // are valid until the next row is ended.
 func (w *Writer) Finish() ([]byte, error) {
