@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,13 +40,18 @@ func TestCrash(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, uint64(crashes)))
 	c := newCollector(t, "examples/collector/config-durable.yaml")
 	load := &load{collector: c}
-	early := 0
+	early, compacting := 0, 0
 	for n := range crashes {
 		// With the default of 5 s most kills would find the queue full and the
 		// writer idle: every other time it writes all the time, and is killed
-		// under load. Otherwise the instant may be any since the launch.
+		// under load, and every fourth time while it merges files and deletes what
+		// was merged. Otherwise the instant may be any since the launch.
 		if n%2 == 1 {
 			c.settings = []string{"exporters::genai_parquet::sending_queue::batch::flush_timeout: 100ms"}
+			if n%4 == 1 {
+				c.settings = append(c.settings, killedCompacting...)
+				compacting++
+			}
 			c.start(t)
 		} else {
 			c.settings = nil
@@ -66,8 +73,35 @@ func TestCrash(t *testing.T) {
 	load.awaitPresent(t)
 	c.stop(t)
 	present, lost := load.check(t)
-	fmt.Printf("e2e: crash: %d kills, %d of them before the collector answered, %d spans acknowledged, %d lost, %d in the dataset\n",
-		crashes, early, load.acknowledgements()*perRequest, lost, present)
+	compacted := c.compactedFiles(t)
+	if compacting > 1 {
+		assert.NotZero(t, compacted, "nothing was merged: the test proves less than it says")
+	}
+	fmt.Printf("e2e: crash: %d kills, %d of them before the collector answered, %d while it compacted (%d files of spans are merged ones), %d spans acknowledged, %d lost, %d in the dataset\n",
+		crashes, early, compacting, compacted, load.acknowledgements()*perRequest, lost, present)
+}
+
+// killedCompacting makes the collector merge files, and delete those that were
+// merged, all the time.
+var killedCompacting = []string{
+	"exporters::genai_parquet::compaction::interval: 20ms",
+	"exporters::genai_parquet::compaction::min_files: 2",
+	"exporters::genai_parquet::compaction::grace: 0s",
+}
+
+// compactedFiles counts the files of spans that compaction made.
+func (c *collector) compactedFiles(t *testing.T) (n int) {
+	t.Helper()
+	d, err := dataset.Open(c.dataset)
+	require.NoError(t, err)
+	files, err := d.Files(t.Context(), dataset.TableSpans)
+	require.NoError(t, err)
+	for _, f := range files {
+		if strings.HasPrefix(path.Base(f.Path), "c-") {
+			n++
+		}
+	}
+	return n
 }
 
 // load sends requests of perRequest spans to a collector, and remembers which

@@ -38,6 +38,8 @@ type Config struct {
 	MaxSpanBytes int `mapstructure:"max_span_bytes"`
 	// MemoryLimitMiB is a soft limit of the whole process's memory; 0 sets none.
 	MemoryLimitMiB int `mapstructure:"memory_limit_mib"`
+	// Compaction merges small files in the background.
+	Compaction configoptional.Optional[CompactionConfig] `mapstructure:"compaction"`
 
 	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	Retry configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
@@ -63,6 +65,7 @@ func createDefaultConfig() component.Config {
 		Include:      dataset.IncludeGenAI,
 		Compression:  dataset.CodecZstd,
 		MaxSpanBytes: dataset.DefaultMaxSpanBytes,
+		Compaction:   configoptional.Some(defaultCompaction),
 		Queue:        configoptional.Some(queue),
 		Retry:        retry,
 	}

@@ -42,6 +42,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, "genai", c.Include)
 	assert.Equal(t, "zstd", c.Compression)
 	assert.Equal(t, 64<<20, c.MaxSpanBytes)
+	assert.Equal(t, CompactionConfig{Interval: 5 * time.Minute, MinFiles: 8, TargetBytes: 8 << 20, Grace: 15 * time.Minute}, *c.Compaction.Get())
 	queue := c.Queue.Get()
 	assert.True(t, queue.BlockOnOverflow, "senders wait, nothing is dropped")
 	assert.EqualValues(t, 64<<20, queue.QueueSize)
@@ -66,6 +67,10 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"max_span_bytes: -1 is not above zero":                                     {"max_span_bytes": -1},
 		"max_span_bytes: 67108864 is more than sending_queue.queue_size, 33554432": {"sending_queue": map[string]any{"queue_size": 32 << 20}},
 		"memory_limit_mib: -1 is below zero":                                       {"memory_limit_mib": -1},
+		"compaction: interval: 0s is not above zero":                               {"compaction": map[string]any{"interval": "0s"}},
+		"compaction: min_files: 1 is below 2":                                      {"compaction": map[string]any{"min_files": 1}},
+		"compaction: target_bytes: 1000 is below 1048576":                          {"compaction": map[string]any{"target_bytes": 1000}},
+		"compaction: grace: -1s is below zero":                                     {"compaction": map[string]any{"grace": "-1s"}},
 		"num_consumers":                                                            {"sending_queue": map[string]any{"num_consumers": 0}},
 		"queue_size":                                                               {"sending_queue": map[string]any{"queue_size": 0}},
 		"initial_interval":                                                         {"retry_on_failure": map[string]any{"initial_interval": "-1s"}},

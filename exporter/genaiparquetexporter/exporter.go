@@ -5,6 +5,7 @@ package genaiparquetexporter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
@@ -28,29 +29,22 @@ type parquetExporter struct {
 	files   metric.Int64Counter
 	bytes   metric.Int64Counter
 	refused metric.Int64Counter
+	// compactor is nil when nothing is merged.
+	compactor   *compactor
+	compactions *compactionMeters
 	// unlimit takes the memory limit back.
 	unlimit func()
 }
 
 func newParquetExporter(config *Config, settings component.TelemetrySettings) (*parquetExporter, error) {
 	e := &parquetExporter{config: config, logger: settings.Logger}
-	meter := settings.MeterProvider.Meter(scopeName)
-	for _, c := range []struct {
-		counter           *metric.Int64Counter
-		name, unit, about string
-	}{
-		{&e.rows, "rows", "{row}", "Rows written, by table."},
-		{&e.files, "files", "{file}", "Parquet files written."},
-		{&e.bytes, "bytes", "By", "Bytes of Parquet files written."},
-		{&e.refused, "refused_spans", "{span}", "Spans that are no rows, by reason."},
-	} {
-		counter, err := meter.Int64Counter("otelcol_exporter_genai_parquet_"+c.name, metric.WithDescription(c.about), metric.WithUnit(c.unit))
-		if err != nil {
-			return nil, err
-		}
-		*c.counter = counter
-	}
-	return e, nil
+	c := &counters{meter: settings.MeterProvider.Meter(scopeName)}
+	e.rows = c.make("rows", "{row}", "Rows written, by table.")
+	e.files = c.make("files", "{file}", "Parquet files written.")
+	e.bytes = c.make("bytes", "By", "Bytes of Parquet files written.")
+	e.refused = c.make("refused_spans", "{span}", "Spans that are no rows, by reason.")
+	e.compactions = c.compaction()
+	return e, c.err
 }
 
 func (e *parquetExporter) start(context.Context, component.Host) error {
@@ -66,20 +60,24 @@ func (e *parquetExporter) start(context.Context, component.Host) error {
 	}
 	e.writer = writer
 	e.unlimit = limitMemory(e.config.MemoryLimitMiB)
+	if e.config.Compaction.HasValue() {
+		e.compactor = startCompactor(e.config.Path, *e.config.Compaction.Get(), e.logger, e.compactions)
+	}
 	return nil
 }
 
-func (e *parquetExporter) shutdown(context.Context) error {
+func (e *parquetExporter) shutdown(ctx context.Context) error {
 	if e.writer == nil {
 		return nil
 	}
 	e.unlimit()
-	return e.writer.Close()
+	return errors.Join(e.compactor.stop(ctx), e.writer.Close())
 }
 
 // pushTraces writes a batch. Every error is worth a retry: what can never be a
 // row is in the reject file already.
 func (e *parquetExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
+	defer e.compactor.pushing()()
 	result, err := e.writer.WriteTraces(ctx, td)
 	if err != nil {
 		return fmt.Errorf("genai_parquet: %w", err)
@@ -89,6 +87,7 @@ func (e *parquetExporter) pushTraces(ctx context.Context, td ptrace.Traces) erro
 }
 
 func (e *parquetExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
+	defer e.compactor.pushing()()
 	result, err := e.writer.WriteLogs(ctx, ld)
 	if err != nil {
 		return fmt.Errorf("genai_parquet: %w", err)
