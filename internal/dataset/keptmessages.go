@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 )
@@ -64,13 +65,18 @@ func (k *keeper) settled(ctx context.Context, files []File) ([]File, error) {
 	if len(k.m.broken) > 0 {
 		return nil, nil
 	}
-	var old []File
+	return k.olderThan(ctx, files, MessageLease)
+}
+
+// olderThan are those of files that were written so long before the manifest was
+// read.
+func (k *keeper) olderThan(ctx context.Context, files []File, age time.Duration) (old []File, err error) {
 	for _, f := range files {
 		info, err := k.store.Stat(ctx, f.Path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
-		if k.read.Sub(info.Modified) >= MessageLease {
+		if k.read.Sub(info.Modified) >= age {
 			old = append(old, f)
 		}
 	}

@@ -153,7 +153,13 @@ func (p *pruner) pass(ctx context.Context) error {
 	if p.options.DryRun {
 		p.without = func(rows *parquetfile.Rows, i int) bool { return p.whole.holds(TableSpans, rows, i) }
 	}
-	return p.pruneMessages(ctx)
+	if err := p.pruneMessages(ctx); err != nil {
+		return err
+	}
+	if err := p.refresh(ctx); err != nil {
+		return err
+	}
+	return p.pruneTexts(ctx)
 }
 
 // change is what happens to a file.

@@ -216,6 +216,7 @@ func twice(ids []int) (list []int) {
 // Each condition removes what it says, with the scores, the late ones among them,
 // the content and the messages; nothing else.
 func TestPruneConditions(t *testing.T) {
+	t.Parallel()
 	_, begun, calls := fourDays(t)
 	cut := dayAt(2).Add(90 * time.Minute)
 	for name, c := range map[string]struct {
@@ -284,6 +285,7 @@ func TestPruneNeedsACondition(t *testing.T) {
 
 // The counts say per version what went and what is left, and which times.
 func TestPruneCounts(t *testing.T) {
+	t.Parallel()
 	_, dir, _ := fourDays(t)
 	p := pruned(t, dir, PruneOptions{Until: dayAt(2).Add(time.Hour)})
 	assert.Equal(t, []PromptPruning{{"a", "v1", 3, 1}, {Unresolved, NoVersion, 2, 2}, {"a", "v2", 2, 2}, {"b", "v1", 2, 2}}, p.Prompts)
@@ -302,6 +304,7 @@ func TestPruneCounts(t *testing.T) {
 // Files of which a part goes are written anew: compacted ones, and those of
 // mixed folders.
 func TestPruneWritesFilesAnew(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	var calls []agedCall
 	for i := range uint64(2 * (maxPartitions + 20)) {
@@ -338,6 +341,7 @@ func TestPruneWritesFilesAnew(t *testing.T) {
 
 // After a compaction everything stands in few files, and goes row by row.
 func TestPruneAfterCompaction(t *testing.T) {
+	t.Parallel()
 	w, dir, calls := fourDays(t)
 	more := []agedCall{{id: 101, prompt: "a", version: "v1", at: dayAt(1).Add(5 * time.Hour), history: "talk 11"}}
 	pushCalls(t, w, more)

@@ -39,6 +39,7 @@ func mixedAges(t testing.TB) (dir string) {
 // its history and its scores, no score or content is left without its span, and
 // the next run comes to the same end as one that was never killed.
 func TestPruneKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	begun := mixedAges(t)
 	o := PruneOptions{Until: dayAt(1).Add(30 * time.Minute), stepRows: 1}
 	all, end := []int{1, 2, 11, 12, 21, 22}, []int{12, 21, 22}
@@ -86,6 +87,7 @@ func TestPruneKilledAnywhere(t *testing.T) {
 // A collector writes new and old spans while prunes run and readers read: nothing
 // new is lost, and what is old goes in the end.
 func TestPruneBesideWriterAndReaders(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	const pushes = 30
 	var mu sync.Mutex
@@ -207,6 +209,7 @@ func TestPruneIsLocked(t *testing.T) {
 // What cannot be read is named and stays; in doubt whose they are, so do scores
 // and messages.
 func TestPruneLeavesDamagedFiles(t *testing.T) {
+	t.Parallel()
 	_, begun, _ := fourDays(t)
 	damage := func(t *testing.T, dir, table string, content func([]byte) []byte) string {
 		files, err := openSet(t, dir).Files(t.Context(), table)

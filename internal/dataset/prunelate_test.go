@@ -34,6 +34,7 @@ func TestPruneKeepsScoresOfSpansThatStay(t *testing.T) {
 // A score may bear any time, one long before its span too. Without it the span
 // could not be read any more.
 func TestPruneKeepsScoresWithOldTimes(t *testing.T) {
+	t.Parallel()
 	for _, calls := range []uint64{3, 2 * fewIDs} {
 		w, dir := newWriter(t, WriterOptions{})
 		var list []agedCall
@@ -71,6 +72,7 @@ func TestPruneScoresWithoutSpans(t *testing.T) {
 // By size the oldest go, and not more than needed; what belongs to the spans goes
 // with them and counts.
 func TestPruneBySize(t *testing.T) {
+	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	for i := range uint64(20) {
 		pushCalls(t, w, []agedCall{{id: i + 1, prompt: fmt.Sprint("p", i%2), version: "v1", at: noon.Add(time.Duration(i) * time.Hour), history: fmt.Sprint("talk ", i)}})

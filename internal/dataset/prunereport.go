@@ -132,19 +132,12 @@ func (p *pruner) left() (files []File) {
 
 // reportPrompts counts what is left of the versions of which spans went.
 func (p *pruner) reportPrompts(ctx context.Context) error {
-	left := map[promptVersion]int64{}
-	for _, f := range p.left() {
-		name, named := segmentValue(f.Path, "prompt_name")
-		version, versioned := segmentValue(f.Path, "prompt_version")
-		switch {
-		case f.Table != TableSpans || len(p.prompts) == 0:
-		case named && versioned:
-			left[promptVersion{name, version}] += f.Rows
-		default:
-			if err := p.countPrompts(ctx, f, left); err != nil {
-				return err
-			}
-		}
+	if len(p.prompts) == 0 {
+		return nil
+	}
+	left, _, err := p.versionsLeft(ctx)
+	if err != nil {
+		return err
 	}
 	for version, rows := range p.prompts {
 		p.result.Prompts = append(p.result.Prompts, PromptPruning{version.prompt, version.version, rows, left[version]})
@@ -155,10 +148,38 @@ func (p *pruner) reportPrompts(ctx context.Context) error {
 	return nil
 }
 
+// versionsLeft counts the spans that are left of each version, named as in the
+// columns, and tells whether these are all.
+func (p *pruner) versionsLeft(ctx context.Context) (left map[promptVersion]int64, all bool, err error) {
+	left, all = map[promptVersion]int64{}, true
+	for _, f := range p.left() {
+		if f.Table != TableSpans {
+			continue
+		}
+		name, named := segmentValue(f.Path, "prompt_name")
+		version, versioned := segmentValue(f.Path, "prompt_version")
+		if named && versioned {
+			left[promptVersion{name, version}] += f.Rows
+			continue
+		}
+		if err := p.countPrompts(ctx, f, left); err != nil {
+			if err := p.leave(ctx, f, err); err != nil {
+				return nil, false, err
+			}
+			all = false
+		}
+	}
+	return left, all, nil
+}
+
 // countPrompts counts the rows of a file that stay, by their columns.
 func (p *pruner) countPrompts(ctx context.Context, f File, left map[promptVersion]int64) error {
 	counts := map[promptVersion]int64{}
-	err := p.scan(ctx, f, spanIDColumns, nil, func(rows *parquetfile.Rows) {
+	columns := spanIDColumns[:2]
+	if p.without != nil {
+		columns = spanIDColumns
+	}
+	err := p.scan(ctx, f, columns, nil, func(rows *parquetfile.Rows) {
 		for i := range rows.N {
 			if p.without != nil && p.without(rows, i) {
 				continue
@@ -169,7 +190,7 @@ func (p *pruner) countPrompts(ctx context.Context, f File, left map[promptVersio
 		}
 	})
 	if err != nil {
-		return p.leave(ctx, f, err)
+		return err
 	}
 	for version, n := range counts {
 		left[version] += n

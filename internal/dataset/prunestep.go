@@ -145,7 +145,7 @@ func (s *pruneStep) findKept(ctx context.Context) error {
 	}
 	for _, f := range s.m.files {
 		stays, isTouched := partly[f.Path]
-		together := len(s.pruned) > 0 && nanos(f.MinTime) <= s.last && nanos(f.MaxTime) >= s.first
+		together := len(s.pruned) > 0 && (f.MaxTime.IsZero() || nanos(f.MinTime) <= s.last && nanos(f.MaxTime) >= s.first)
 		if f.Table != TableSpans || isTouched && !stays || !together && len(s.claimed) == 0 {
 			continue
 		}

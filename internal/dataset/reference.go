@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // content is a prompt's or a tool's text, stored once for each hash.
@@ -24,24 +25,36 @@ func (c content) key() string {
 // is written once more; readers keep one of equal rows.
 const maxKnown = 1 << 16
 
+// contentAge is how long a writer relies on content that it stored: then it stores
+// it once more. Whoever removes content that no span refers to waits for
+// contentLease, a slow push included.
+const (
+	contentAge   = 24 * time.Hour
+	contentLease = contentAge + MessageLease
+)
+
 // known remembers which content is in the dataset already.
 type known struct {
 	mu   sync.Mutex
 	keys map[string]struct{}
+	// since is when the first of the keys was remembered.
+	since time.Time
+	// now is replaced by tests.
+	now func() time.Time
 }
 
 func (k *known) has(key string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	_, ok := k.keys[key]
-	return ok
+	return ok && k.now().Sub(k.since) < contentAge
 }
 
 func (k *known) remember(list []content) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.keys == nil || len(k.keys)+len(list) > maxKnown {
-		k.keys = make(map[string]struct{})
+	if now := k.now(); k.keys == nil || len(k.keys)+len(list) > maxKnown || now.Sub(k.since) >= contentAge {
+		k.keys, k.since = make(map[string]struct{}), now
 	}
 	for _, c := range list {
 		k.keys[c.key()] = struct{}{}
@@ -137,11 +150,25 @@ func (p *push) writeReferences(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.putFile(ctx, table, table, encoded, len(rows), 0, 0); err != nil {
+		f := newFile(table, table, encoded, len(rows), 0, 0)
+		// As of messages: other spans may need the same content once this file went.
+		f.Path = fileName(table, "", f.SHA256, "-"+p.firstSpans()[:16])
+		if err := p.putAs(ctx, f, encoded); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// firstSpans is the SHA-256 of the first span file of a push, which is in no other
+// one.
+func (p *push) firstSpans() string {
+	for _, f := range p.files {
+		if f.Table == TableSpans {
+			return f.SHA256
+		}
+	}
+	return digest(nil)
 }
 
 // textColumns are the columns of prompts' and tools' texts.

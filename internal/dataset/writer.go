@@ -119,7 +119,7 @@ func writerTo(storage store.Store, options WriterOptions) *Writer {
 	if options.MaxSpanBytes == 0 {
 		options.MaxSpanBytes = DefaultMaxSpanBytes
 	}
-	return &Writer{storage: storage, options: options, messages: newMessageMemory(), spare: make(chan *tables, spareTables)}
+	return &Writer{storage: storage, options: options, known: known{now: time.Now}, messages: newMessageMemory(), spare: make(chan *tables, spareTables)}
 }
 
 // writeViews writes views.sql when it is missing or of another version.
