@@ -27,9 +27,9 @@ func newDatasetPruneCommand(a *app) *cobra.Command {
 		Use:   "prune",
 		Short: "Remove spans by age, by prompt and version, or by size",
 		Long: `Removes the spans that meet all conditions given, with their scores, their content
-from log events, and the messages that no other span of their partition refers to.
-Texts of prompts and tools stay. --since and --until are conditions too; one of
---older-than, --until, --prompt and --max-size has to be given.
+from log events, the messages that no other span of their partition refers to, and
+the texts of prompt versions that have no span left. --since and --until are
+conditions too; one of --older-than, --until, --prompt and --max-size has to be given.
 
 Collectors write and readers read meanwhile: one manifest entry takes spans out
 together with their scores. What goes is no part of the dataset at once; its files
@@ -137,7 +137,7 @@ func (f *pruneFlags) write(a *app, p dataset.Pruning) error {
 
 // title says what went in one line.
 func (f *pruneFlags) title(p dataset.Pruning) string {
-	rows := int64(0)
+	rows := int64(p.Rejected)
 	for _, t := range p.Tables {
 		rows += t.Rows
 	}
@@ -201,6 +201,9 @@ func (f *pruneFlags) notes(p dataset.Pruning) (lines []report.Cell) {
 	}
 	if p.WaitingMessages > 0 {
 		add(report.Plain, "%d messages are needed no more; they stay until their files are two hours old, the first run after that removes them", p.WaitingMessages)
+	}
+	if p.Rejected > 0 {
+		add(report.Plain, "%d reject files of that time", p.Rejected)
 	}
 	if p.Deleted > 0 {
 		add(report.Plain, "%d removed files were deleted", p.Deleted)

@@ -112,7 +112,10 @@ func (p *pruner) run(ctx context.Context) error {
 		p.skip(Finding{Kind: FindingManifest, Path: name, Detail: "cannot be read: " + reason.Error(), Advice: advice[FindingManifest]})
 	}
 	if p.options.MaxBytes <= 0 {
-		return p.pass(ctx)
+		if err := p.pass(ctx); err != nil {
+			return err
+		}
+		return p.pruneRejected(ctx)
 	}
 	limit := p.whole
 	for range maxRounds {

@@ -30,6 +30,8 @@ type Pruning struct {
 	// WaitingMessages are referred to by no span and stay until pushes on their
 	// way can no longer rely on them; a later run removes them.
 	WaitingMessages int64 `json:"waiting_messages"`
+	// Rejected counts reject files that went.
+	Rejected int `json:"rejected_files"`
 	Cleaning
 	// Skipped are files that were left as they are because they cannot be read.
 	Skipped []Finding `json:"skipped"`

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// pruneRows bounds the spans that a step removes, to about 200 MB of ids; a day
+// pruneRows bounds the spans that a step removes, to about 220 MB of ids; a day
 // stays together.
 const pruneRows = 4_000_000
 

@@ -4,6 +4,7 @@
 package dataset
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
@@ -115,4 +117,67 @@ func TestEqualTextsOfTwoPushesAreSound(t *testing.T) {
 	verified(t, dir)
 	compactAll(t, dir)
 	assert.Len(t, texts(t, dir), 1)
+}
+
+// Reject files go by the time of their writing, when age alone decides.
+func TestPruneRejected(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	for i := range 2 {
+		td := chat(2)
+		spanAt(td, 0).SetTraceID(pcommon.TraceID{})
+		spanAt(td, 0).SetName(fmt.Sprint("rejected ", i))
+		_, err := w.WriteTraces(t.Context(), td)
+		require.NoError(t, err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, rejectedDir, "*.jsonl"))
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	require.NoError(t, os.Chtimes(files[0], dayAt(0), dayAt(0)))
+	for _, o := range []PruneOptions{{Until: noon}, {Since: dayAt(1), Until: dayAt(2)}, {Until: dayAt(1), Prompt: Unresolved}, {Until: dayAt(1), MaxBytes: 1 << 30}} {
+		assert.Zero(t, pruned(t, dir, o).Rejected)
+		assert.FileExists(t, files[0])
+	}
+	assert.Equal(t, 1, pruned(t, dir, PruneOptions{Until: dayAt(1)}).Rejected)
+	assert.NoFileExists(t, files[0])
+	assert.FileExists(t, files[1])
+}
+
+// Whatever works on a disk works on an object store.
+func TestPruneObjects(t *testing.T) {
+	d, w := onObjects(t)
+	for day := range 3 {
+		calls := []agedCall{{id: uint64(day) + 1, prompt: "a", version: "v1", at: dayAt(day), history: "talk"}}
+		_, err := w.WriteTraces(t.Context(), withText(calls...))
+		require.NoError(t, err)
+		writeLate(t, w, dayAt(5), calls...)
+	}
+	clock := time.Now().Add(contentLease + time.Minute)
+	o := PruneOptions{Until: dayAt(1).Add(time.Minute), Grace: DefaultGrace, now: func() time.Time { return clock }}
+	p, err := d.Prune(t.Context(), o)
+	require.NoError(t, err)
+	assert.Equal(t, []int64{2, 6, 4, 0, 0, 2}, rowsGone(p))
+	assert.Equal(t, p.Waiting, p.Tables[0].Files+p.Tables[1].Files+p.Tables[2].Files+p.Tables[5].Files)
+	got, err := d.ReadTraces(t.Context(), Filter{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, got.SpanCount())
+	o.Until = dayAt(3)
+	clock = clock.Add(time.Hour)
+	p, err = d.Prune(t.Context(), o)
+	require.NoError(t, err)
+	assert.Equal(t, []int64{1, 3, 2, 1, 0, 1}, rowsGone(p))
+	assert.Positive(t, p.Deleted)
+	v, err := d.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, v.Findings)
+	assert.Zero(t, v.Files)
+	dir, release, err := d.Local(t.Context(), Filter{}, Cache{Dir: t.TempDir()})
+	require.NoError(t, err)
+	assert.Empty(t, tree(t, dir))
+	require.NoError(t, release())
+	clock = clock.Add(time.Hour)
+	_, err = d.Prune(t.Context(), o)
+	require.NoError(t, err)
+	views, err := w.storage.Read(t.Context(), viewsName)
+	require.NoError(t, err)
+	assert.NotContains(t, string(views), "read_parquet(")
 }
