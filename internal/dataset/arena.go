@@ -53,6 +53,10 @@ func (a *arena[T]) reset() {
 
 // rowMemory is what the rows of a push are made in.
 type rowMemory struct {
+	// reading is the span that is read.
+	reading  spanReading
+	profiles profiles
+
 	spans  arena[spanRow]
 	scores arena[scoreRow]
 	// lists and calls are the spans' lists of scores and of tool calls, one after
@@ -60,10 +64,12 @@ type rowMemory struct {
 	lists []*scoreRow
 	calls []genai.ToolCall
 
-	answers    genai.AnswerReader
-	identities identity.Reader
-	params     sameParams
-	seen       map[spanKey]ptrace.Span
+	walk        attributeWalk
+	scoreReader scoreReader
+	answers     genai.AnswerReader
+	identities  identity.Reader
+	params      sameParams
+	seen        map[spanKey]ptrace.Span
 }
 
 // maxRows bounds the rows that lists are kept for from push to push.
@@ -74,11 +80,15 @@ func (m *rowMemory) release() {
 	if len(m.seen) > maxRows || cap(m.lists) > 16*maxRows || cap(m.calls) > 4*maxRows {
 		m.seen, m.lists, m.calls = nil, nil, nil
 	}
+	m.reading = spanReading{}
+	m.profiles.release()
 	m.spans.reset()
 	m.scores.reset()
 	clear(m.lists[:cap(m.lists)])
 	clear(m.calls[:cap(m.calls)])
 	m.lists, m.calls = m.lists[:0], m.calls[:0]
+	m.walk.release()
+	m.scoreReader.release()
 	m.answers.Release()
 	m.identities, m.params = identity.Reader{}, sameParams{}
 	clear(m.seen)

@@ -251,12 +251,12 @@ func appendJSONString(dst []byte, s string) []byte {
 
 // faithful tells whether attributes read back equal from the columns: valid
 // UTF-8, no key twice, not nested beyond reason, no NaN with a payload.
-func faithful(m pcommon.Map, known *validTexts) bool {
-	if !known.validKeys(m) {
+func faithful(m pcommon.Map) bool {
+	if m.Len() > 1 && hasDuplicate(m) {
 		return false
 	}
-	for _, value := range m.All() {
-		if !faithfulValue(value, known, 0) {
+	for key, value := range m.All() {
+		if !utf8.ValidString(key) || !faithfulValue(value, 0) {
 			return false
 		}
 	}
@@ -266,18 +266,18 @@ func faithful(m pcommon.Map, known *validTexts) bool {
 // maxDepth bounds the nesting that the columns hold as JSON.
 const maxDepth = 32
 
-func faithfulValue(v pcommon.Value, known *validTexts, depth int) bool {
+func faithfulValue(v pcommon.Value, depth int) bool {
 	if depth > maxDepth {
 		return false
 	}
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return known.valid(v.Str())
+		return validString(v.Str())
 	case pcommon.ValueTypeDouble:
 		return !math.IsNaN(v.Double())
 	case pcommon.ValueTypeSlice:
 		for _, item := range v.Slice().All() {
-			if !faithfulValue(item, known, depth+1) {
+			if !faithfulValue(item, depth+1) {
 				return false
 			}
 		}
@@ -286,7 +286,7 @@ func faithfulValue(v pcommon.Value, known *validTexts, depth int) bool {
 			return false
 		}
 		for key, item := range v.Map().All() {
-			if !utf8.ValidString(key) || !faithfulValue(item, known, depth+1) {
+			if !utf8.ValidString(key) || !faithfulValue(item, depth+1) {
 				return false
 			}
 		}

@@ -397,7 +397,7 @@ func TestCompactKeepsUnknownColumns(t *testing.T) {
 				later.Text("kept")
 				require.NoError(t, table.write(row))
 			}
-			content, err := enc.Finish()
+			content, err := table.finish()
 			require.NoError(t, err)
 			require.NoError(t, p.putFile(t.Context(), TableSpans, part.dir(TableSpans), content, len(rows), 1, 2))
 		}

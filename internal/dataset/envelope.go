@@ -80,7 +80,7 @@ func emptyAsNone(o *object) string {
 }
 
 // appendEvents appends the events column: those that no score row holds.
-func appendEvents(dst []byte, r *spanRow) []byte {
+func appendEvents(dst []byte, r *spanReading) []byte {
 	start, next := len(dst), 0
 	for i, event := range r.span.Events().All() {
 		if r.isHeld(i, &next) {

@@ -80,7 +80,9 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, measured 
 			score = scoreOfGiven(*event.Score, event.TraceID, event.SpanID)
 		}
 		row := p.tables.rows.scores.next()
-		*row = scoreRow{part: part, traceID: traceID, spanID: spanID, responseID: event.ResponseID, score: score, at: at, event: notInSpan}
+		row.part, row.traceID, row.spanID, row.at = part, traceID, spanID, at
+		row.set(score, &p.tables.rows.scoreReader)
+		row.rest.responseID = clean(event.ResponseID)
 		p.scores[part] = append(p.scores[part], row)
 		return
 	}

@@ -42,7 +42,7 @@ func (w *Writer) storedOrigin(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) *or
 
 // redact makes the copy of a span that is stored, and the row's call, which was
 // read from the original, the copy's.
-func (r *spanRow) redact(redactor *redact.Redactor, span ptrace.Span, isGenAI bool, o *origin) ptrace.Span {
+func (r *spanReading) redact(redactor *redact.Redactor, span ptrace.Span, isGenAI bool, o *origin) ptrace.Span {
 	kept := ptrace.NewSpan()
 	span.CopyTo(kept)
 	redactor.Span(kept)
@@ -108,11 +108,8 @@ func (w *Writer) storedRecord(record plog.LogRecord, event *genai.LogEvent, sl p
 	return kept, again, m
 }
 
-// mode is the row's content mode, and how many values of the span were replaced.
-func (r *spanRow) mode() (string, int64) { return redact.ModeOf(r.span.Attributes()) }
-
 // sizes are those of the columns input_chars and output_chars.
-func (r *spanRow) sizes() (input, output int) {
+func (r *spanReading) sizes() (input, output int) {
 	if r.measure != nil {
 		return r.measure.inputBytes, r.measure.outputChars
 	}
@@ -120,7 +117,7 @@ func (r *spanRow) sizes() (input, output int) {
 }
 
 // toolHash is the hash of the tool definition at a position: the original's.
-func (r *spanRow) toolHash(i int, d genai.ToolDefinition) (string, error) {
+func (r *spanReading) toolHash(i int, d genai.ToolDefinition) (string, error) {
 	if r.measure == nil {
 		return toolHash(d)
 	}

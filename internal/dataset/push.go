@@ -31,8 +31,6 @@ type push struct {
 	// stored are the messages that this push stores, to be remembered.
 	stored []map[fingerprint]string
 	met    map[string]struct{}
-	// collected is what the row before referred to.
-	collected reference
 	// names are the files to make durable.
 	names  []string
 	result Result
@@ -73,28 +71,40 @@ type spanKey struct {
 // sortSpan files a span of a scope and resource; o is what is stored of those.
 func (p *push) sortSpan(span ptrace.Span, scope pcommon.InstrumentationScope, resource pcommon.Resource, o *origin) {
 	m := &p.tables.rows
-	row := m.spans.next()
-	isGenAI := genai.ReadInto(&row.call, span, scope, resource)
+	r := &m.reading
+	*r = spanReading{}
+	isGenAI := genai.ReadInto(&r.call, span, scope, resource)
 	if p.writer.options.Redactor != nil && (isGenAI || p.writer.options.Include == IncludeAll) {
-		span = row.redact(p.writer.options.Redactor, span, isGenAI, o)
+		span = r.redact(p.writer.options.Redactor, span, isGenAI, o)
 	}
-	if !p.takes(span, o, isGenAI) {
+	if !p.wants(span, o, isGenAI) {
+		return
+	}
+	row := m.spans.next()
+	r.row = row
+	r.read(span, o, isGenAI, m)
+	r.holdScores(m)
+	r.readRest(m)
+	if !p.takes(r) {
 		m.spans.back()
 		return
 	}
-	row.read(span, o, isGenAI, m)
-	row.holdScores(m)
-	for _, s := range row.scores {
-		if s.score.Name == "cost_usd" && s.score.Value.Set && !row.cost.Set {
-			row.cost = s.score.Value
+	for _, s := range r.scores {
+		if s.kind.name == "cost_usd" && s.value.Set && !row.cost.Set {
+			row.cost = s.value
 		}
 		p.scores[s.part] = append(p.scores[s.part], s)
+	}
+	fresh := false
+	if row.profile, fresh = m.profiles.of(r.profile()); fresh {
+		p.collect(r)
 	}
 	p.rows[row.part] = append(p.rows[row.part], row)
 }
 
-// takes tells whether a span is to be stored, and counts or rejects it when not.
-func (p *push) takes(span ptrace.Span, o *origin, isGenAI bool) bool {
+// wants tells whether a span is one to be stored, and counts or rejects it when
+// not.
+func (p *push) wants(span ptrace.Span, o *origin, isGenAI bool) bool {
 	if !isGenAI && p.writer.options.Include != IncludeAll {
 		p.result.Skipped++
 		return false
@@ -103,7 +113,14 @@ func (p *push) takes(span ptrace.Span, o *origin, isGenAI bool) bool {
 		p.reject(span, o, reasonMissingID)
 		return false
 	}
-	if largerThan(span, p.writer.options.MaxSpanBytes) {
+	return true
+}
+
+// takes tells whether a span that was read is stored, and counts or rejects it
+// when not. Only a span that may be too large is measured exactly.
+func (p *push) takes(r *spanReading) bool {
+	span, o, bound := r.span, r.origin, p.writer.options.MaxSpanBytes
+	if r.mostBytes(p.tables.rows.walk.size) > bound && sizer.SpanSize(span) > bound {
 		p.reject(span, o, reasonTooLarge)
 		return false
 	}
@@ -173,20 +190,20 @@ func comparePartitions(a, b partition) int {
 func (p *push) writeSpanPartition(ctx context.Context, t *spanTable, part partition) error {
 	t.messages.begin(part)
 	rows := p.rows[part]
-	slices.SortStableFunc(rows, func(a, b *spanRow) int {
-		return cmp.Compare(int64(a.span.StartTimestamp()), int64(b.span.StartTimestamp()))
-	})
+	byStart := func(a, b *spanRow) int { return cmp.Compare(a.start, b.start) }
+	if !slices.IsSortedFunc(rows, byStart) {
+		slices.SortStableFunc(rows, byStart)
+	}
 	for _, row := range rows {
 		if err := t.write(row); err != nil {
 			return fmt.Errorf("span %s: %w", row.spanID, err)
 		}
-		p.collect(row)
 	}
-	content, err := t.enc.Finish()
+	content, err := t.finish()
 	if err != nil {
 		return fmt.Errorf("spans of %s@%s: %w", part.name, part.version, err)
 	}
-	first, last := int64(rows[0].span.StartTimestamp()), int64(rows[len(rows)-1].span.StartTimestamp())
+	first, last := rows[0].start, rows[len(rows)-1].start
 	f := newFile(TableSpans, part.dir(TableSpans), content, len(rows), first, last)
 	// A span file that can be read refers to messages that can.
 	if err := p.writeMessages(ctx, t.messages, f); err != nil {

@@ -62,13 +62,8 @@ func (k *known) remember(list []content) {
 }
 
 // collect notes the prompt and tools of a row that are not stored yet.
-func (p *push) collect(r *spanRow) {
+func (p *push) collect(r *spanReading) {
 	id := &r.identity
-	now := reference{r.promptName, r.promptValue, id.PromptHash, id.ToolsetHash, len(id.ToolVersions)}
-	if p.collected == now {
-		return
-	}
-	p.collected = now
 	if id.PromptHash != "" && r.promptName != "" {
 		p.note(content{TablePrompts, r.promptName, r.promptValue, id.PromptHash, ""}, func() string {
 			if r.call.Prompt.Template != "" {
@@ -86,12 +81,6 @@ func (p *push) collect(r *spanRow) {
 	p.collectTools(r)
 }
 
-// reference is what a row refers to. Rows of a partition mostly refer to the same.
-type reference struct {
-	name, version, prompt, toolset string
-	tools                          int
-}
-
 // isFresh notes a toolset itself, so that its tools are looked at once only.
 func (p *push) isFresh(c content) bool {
 	key := c.key()
@@ -103,7 +92,7 @@ func (p *push) isFresh(c content) bool {
 	return true
 }
 
-func (p *push) collectTools(r *spanRow) {
+func (p *push) collectTools(r *spanReading) {
 	list, err := r.call.Tools.List()
 	if err != nil || len(list) != len(r.identity.ToolVersions) {
 		return

@@ -5,7 +5,6 @@ package dataset
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -16,20 +15,81 @@ import (
 
 // scoreRow is one row of the scores table.
 type scoreRow struct {
+	kind            *scoreKind
 	part            partition
 	traceID, spanID string
-	// key are these ids where the row holds an event of a span.
-	key        spanKey
-	responseID string
-	score      evaluator.Score
+	label           string
+	value           genai.Opt[float64]
 	// at is in nanoseconds since 1970.
 	at int64
 	// event is the position among the span's events of the one that this row
 	// holds, or notInSpan.
 	event int32
+	// derived tells that the evaluation id is the one that Spanloop's own
+	// evaluations have: views and readers can make it from the row, so it is not
+	// stored.
+	derived bool
+	rest    *scoreRest
 }
 
 const notInSpan = -1
+
+// scoreKind is what scores of one evaluator share.
+type scoreKind struct {
+	name, version, kind, valueRange, direction, rule string
+	probability                                      float64
+}
+
+// field returns where the text of an attribute is kept; nil for one that scores of
+// one kind do not share.
+func (k *scoreKind) field(bit uint16) *string {
+	switch bit {
+	case bitName:
+		return &k.name
+	case bitVersion:
+		return &k.version
+	case bitKind:
+		return &k.kind
+	case bitRange:
+		return &k.valueRange
+	case bitDirection:
+		return &k.direction
+	case bitRule:
+		return &k.rule
+	}
+	return nil
+}
+
+// scoreRest is what few rows have.
+type scoreRest struct{ responseID, evaluationID, explanation, errorType string }
+
+// more returns the rest to be filled.
+func (r *scoreRow) more() *scoreRest {
+	if r.rest == nil {
+		r.rest = new(scoreRest)
+	}
+	return r.rest
+}
+
+// set fills a row from a score of which nothing was checked.
+func (r *scoreRow) set(s evaluator.Score, kinds *scoreReader) {
+	r.kind = kinds.kindOf(scoreKind{
+		name: clean(s.Name), version: clean(s.EvaluatorVersion), kind: clean(s.Kind), valueRange: clean(s.Range),
+		direction: clean(s.Direction), rule: clean(s.SamplingRule), probability: s.Probability,
+	})
+	r.value, r.label, r.event, r.derived = s.Value, clean(s.Label), notInSpan, false
+	r.rest = &scoreRest{evaluationID: clean(s.EvaluationID), explanation: clean(s.Explanation), errorType: clean(s.ErrorType)}
+}
+
+// derive tells whether the evaluation id is the derived one, of a row for which
+// that is not known.
+func (r *scoreRow) derive() {
+	traceID, err := traceIDOf(r.traceID)
+	spanID, spanErr := spanIDOf(r.spanID)
+	if err == nil && spanErr == nil {
+		r.derived = r.rest.evaluationID == evaluator.EvaluationID(traceID, spanID, r.kind.name, r.kind.version)
+	}
+}
 
 // scoreOfGiven turns a score from outside into a row's score. Its version is the
 // sender's name of the evaluator, so that scores of different ones never mix.
@@ -46,7 +106,7 @@ func scoreOfGiven(given genai.GivenScore, traceID pcommon.TraceID, spanID pcommo
 // and the spans' ids come again in the same order.
 func byEvaluator(rows []*scoreRow) []*scoreRow {
 	var groups [][]*scoreRow
-	index := map[string]int{}
+	index := map[evaluatorKey]int{}
 	at := 0
 	for _, r := range rows {
 		// Spans mostly have the same scores in the same order.
@@ -54,7 +114,7 @@ func byEvaluator(rows []*scoreRow) []*scoreRow {
 			at = 0
 		}
 		if len(groups) == 0 || !sameEvaluator(groups[at][0], r) {
-			key := r.score.Name + "\x00" + r.score.EvaluatorVersion
+			key := evaluatorKey{r.kind.name, r.kind.version}
 			known, ok := index[key]
 			if !ok {
 				known = len(groups)
@@ -72,8 +132,10 @@ func byEvaluator(rows []*scoreRow) []*scoreRow {
 	return sorted
 }
 
+type evaluatorKey struct{ name, version string }
+
 func sameEvaluator(a, b *scoreRow) bool {
-	return a.score.Name == b.score.Name && a.score.EvaluatorVersion == b.score.EvaluatorVersion
+	return a.kind == b.kind || a.kind.name == b.kind.name && a.kind.version == b.kind.version
 }
 
 // scoreTable writes rows of the scores table.
@@ -92,37 +154,38 @@ func newScoreTable(codec string) (*scoreTable, error) {
 }
 
 func (t *scoreTable) write(r *scoreRow) error {
-	toValid, clean := clean, clean
-	if r.event != notInSpan {
-		// Its texts were found valid when it was read.
-		clean = func(s string) string { return s }
+	if r.event == notInSpan && !r.derived {
+		r.derive()
 	}
-	optional := func(c *parquetfile.Column, s string) { c.Optional(clean(s)) }
-	s := &r.score
-	t.c.PromptName.Text(toValid(r.part.name))
-	t.c.PromptVersion.Text(toValid(r.part.version))
+	var none scoreRest
+	k, rest := r.kind, r.rest
+	if rest == nil {
+		rest = &none
+	}
+	t.c.PromptName.Text(clean(r.part.name))
+	t.c.PromptVersion.Text(clean(r.part.version))
 	t.c.Date.Int(r.part.day)
 	t.c.TraceID.Text(r.traceID)
 	t.c.SpanID.Text(r.spanID)
-	if hasDerivedID(r) {
+	if r.derived {
 		t.c.EvaluationID.Null()
 	} else {
-		t.c.EvaluationID.Text(clean(s.EvaluationID))
+		t.c.EvaluationID.Text(rest.evaluationID)
 	}
-	t.c.Name.Text(clean(s.Name))
-	if s.Value.Set {
-		t.c.Value.Double(s.Value.Value)
+	t.c.Name.Text(k.name)
+	if r.value.Set {
+		t.c.Value.Double(r.value.Value)
 	} else {
 		t.c.Value.Null()
 	}
-	optional(t.c.Label, s.Label)
-	optional(t.c.Explanation, s.Explanation)
-	optional(t.c.EvaluatorVersion, s.EvaluatorVersion)
-	optional(t.c.Kind, s.Kind)
-	optional(t.c.Range, s.Range)
-	optional(t.c.Direction, s.Direction)
-	optional(t.c.SamplingRule, s.SamplingRule)
-	t.c.SamplingProbability.Double(s.Probability)
+	t.c.Label.Optional(r.label)
+	t.c.Explanation.Optional(rest.explanation)
+	t.c.EvaluatorVersion.Optional(k.version)
+	t.c.Kind.Optional(k.kind)
+	t.c.Range.Optional(k.valueRange)
+	t.c.Direction.Optional(k.direction)
+	t.c.SamplingRule.Optional(k.rule)
+	t.c.SamplingProbability.Double(k.probability)
 	t.c.Time.Long(r.at / 1000)
 	t.c.TimeUnixNano.Long(r.at)
 	if r.event == notInSpan {
@@ -130,27 +193,10 @@ func (t *scoreTable) write(r *scoreRow) error {
 	} else {
 		t.c.Event.Int(r.event)
 	}
-	optional(t.c.ErrorType, s.ErrorType)
-	optional(t.c.ResponseID, r.responseID)
-	if err := t.enc.EndRow(len(s.Explanation) + 160); err != nil {
-		return fmt.Errorf("score %s: %w", s.Name, err)
+	t.c.ErrorType.Optional(rest.errorType)
+	t.c.ResponseID.Optional(rest.responseID)
+	if err := t.enc.EndRow(len(rest.explanation) + 160); err != nil {
+		return fmt.Errorf("score %s: %w", k.name, err)
 	}
 	return nil
-}
-
-// hasDerivedID tells whether a score has the id that an evaluation of Spanloop's
-// own has; such ids are not stored, since views and readers can make them from
-// the row.
-func hasDerivedID(r *scoreRow) bool {
-	s, key := &r.score, r.key
-	if r.event == notInSpan {
-		traceID, err := traceIDOf(r.traceID)
-		spanID, spanErr := spanIDOf(r.spanID)
-		if err != nil || spanErr != nil || !utf8.ValidString(s.Name) || !utf8.ValidString(s.EvaluatorVersion) {
-			return false
-		}
-		key = spanKey{traceID, spanID}
-	}
-	id := evaluator.EvaluationIDBytes(key.trace, key.span, s.Name, s.EvaluatorVersion)
-	return s.EvaluationID == string(id[:])
 }

@@ -15,34 +15,105 @@ import (
 	"github.com/spanloop/spanloop/internal/identity"
 )
 
-// spanRow is one span on its way into the spans table: its columns' values as
-// far as they are more than a copy of one field.
+// spanRow is one span on its way into the spans table: what it does not share with
+// others. Rows wait until all of the push were read, so they are small.
 type spanRow struct {
-	span     ptrace.Span
-	origin   *origin
-	call     genai.Call
-	identity identity.Identity
-	part     partition
-
+	profile *profile
+	origin  *origin
+	span    ptrace.Span
+	part    partition
+	start   int64
+	// duration is in nanoseconds, as start.
+	duration int64
 	// digits are those of traceID, spanID and parentID.
-	digits                [64]byte
-	traceID, spanID       string
-	parentID              string
-	system, input, output string
-	tools, params         string
-	calls                 []genai.ToolCall
-	outputChars           int
-	// measure is set where the rest is not the original.
-	measure                 *measure
-	promptName, promptValue string
-	cost                    genai.Opt[float64]
+	digits                        [64]byte
+	traceID, spanID, parentID     string
+	sessionID, userID, responseID string
 
-	// scores are the span's; held of them stand for events of one time, heldAt,
-	// in order, and flat tells that they stand for the flat attributes too.
-	scores []*scoreRow
-	held   int32
+	usage         genai.Usage
+	firstToken    genai.Opt[int64]
+	cost          genai.Opt[float64]
+	finishReasons []string
+	variables     []genai.Variable
+	input, output string
+	calls         []genai.ToolCall
+	inputChars    int
+	outputChars   int
+	attributes    []heldAttribute
+	events, links string
+	// heldAt is the time of the events that rows of scores stand for.
 	heldAt int64
+}
+
+// profile is what many spans have in common, so that it is written for a run of
+// them at once.
+type profile struct {
+	part  partition
+	exact bool
+
+	name                             string
+	kind                             ptrace.SpanKind
+	status                           ptrace.StatusCode
+	statusMessage, traceState        string
+	flags, droppedAttributes         uint32
+	droppedEvents, droppedLinks      uint32
+	callKind                         genai.Kind
+	counted                          bool
+	errorType, operation, provider   string
+	requestModel, responseModel      string
+	fingerprint, params              string
+	promptHash, promptLabel          string
+	resolution, unresolved           string
+	toolsetHash, completeness        string
+	modelHash, paramsHash, variantID string
+	system, tools                    string
+	toolName, toolVersion            string
+	isReplay                         bool
+	contentMode                      string
+	redactions                       int64
+	// toolVersions is where a list that spans share begins.
+	toolVersions *string
+	toolCount    int
+
+	// types and lifted are columns; held is the number of score events.
+	types  string
+	lifted int64
+	held   int32
 	flat   bool
+}
+
+// profiles finds the profile that a row shares.
+type profiles struct {
+	memory arena[profile]
+	recent [recentProfiles]*profile
+	next   int
+}
+
+// recentProfiles is how many of the last ones are compared.
+const recentProfiles = 16
+
+// of returns the one profile of these values, and whether it is new.
+func (s *profiles) of(p profile) (shared *profile, fresh bool) {
+	for i := range recentProfiles {
+		known := s.recent[(s.next+recentProfiles-1-i)%recentProfiles]
+		if known == nil {
+			break
+		}
+		if *known == p {
+			return known, false
+		}
+	}
+	shared = s.memory.next()
+	*shared = p
+	s.recent[s.next] = shared
+	s.next = (s.next + 1) % recentProfiles
+	return shared, true
+}
+
+// release forgets all.
+func (s *profiles) release() {
+	s.memory.reset()
+	s.recent, s.next = [recentProfiles]*profile{}, 0
 }
 
 // origin is what spans of one resource and scope share.
@@ -52,34 +123,6 @@ type origin struct {
 	faithful             bool
 	rs                   ptrace.ResourceSpans
 	ss                   ptrace.ScopeSpans
-}
-
-// read reads a span whose call was read; of a span that is no GenAI span that is
-// a zero one.
-func (r *spanRow) read(span ptrace.Span, o *origin, isGenAI bool, m *rowMemory) {
-	r.span, r.origin = span, o
-	r.printIDs()
-	r.part = partition{name: Other, version: NoVersion, day: dayOf(int64(span.StartTimestamp()))}
-	if !isGenAI {
-		return
-	}
-	call := &r.call
-	r.identity = m.identities.FromAttributes(span.Attributes())
-	r.promptName, r.promptValue = r.identity.PromptName, r.identity.PromptVersion
-	if r.identity.Resolution == "" && r.promptName == "" {
-		r.promptName, r.promptValue = call.Prompt.Name, call.Prompt.Version
-	}
-	r.part.name, r.part.version = orElse(r.promptName, Unresolved), orElse(r.promptValue, NoVersion)
-	r.system, r.input, r.output = call.System.JSON(), call.Input.JSON(), call.Output.JSON()
-	r.tools = call.Tools.Text()
-	if r.tools == "" && !call.Tools.Empty() {
-		r.tools = call.Tools.JSON()
-	}
-	r.params = m.params.json(call.Params)
-	start := len(m.calls)
-	m.calls, r.outputChars = m.answers.Read(call, m.calls)
-	r.calls = m.calls[start:len(m.calls):len(m.calls)]
-	r.cost = call.CostUSD
 }
 
 // printIDs makes the texts of the span's ids, in memory of the row.
@@ -102,135 +145,6 @@ func orElse(text, otherwise string) string {
 	return text
 }
 
-// textOf is the value of a text column that an attribute can be lifted into.
-func (r *spanRow) textOf(column string) string {
-	c, id := &r.call, &r.identity
-	switch column {
-	case "operation":
-		return c.Operation
-	case "provider":
-		return c.Provider
-	case "request_model":
-		return c.RequestModel
-	case "response_model":
-		return c.ResponseModel
-	case "response_id":
-		return c.ResponseID
-	case "session_id":
-		return c.SessionID
-	case "user_id":
-		return c.UserID
-	case "system_fingerprint":
-		return c.SystemFingerprint
-	case "system_instructions":
-		return r.system
-	case "input_messages":
-		return r.input
-	case "output_messages":
-		return r.output
-	case "tool_definitions":
-		return r.tools
-	case "error_type":
-		return c.ErrorType
-	case "prompt_name":
-		return r.promptName
-	case "prompt_version":
-		return r.promptValue
-	case "tool_name":
-		return r.toolName()
-	}
-	return identityText(id, column)
-}
-
-func identityText(id *identity.Identity, column string) string {
-	switch column {
-	case "prompt_hash":
-		return id.PromptHash
-	case "prompt_resolution":
-		return id.Resolution
-	case "prompt_unresolved_reason":
-		return id.UnresolvedReason
-	case "prompt_label":
-		return id.PromptLabel
-	case "toolset_hash":
-		return id.ToolsetHash
-	case "toolset_completeness":
-		return id.ToolsetCompleteness
-	case "model_hash":
-		return id.ModelHash
-	case "params_hash":
-		return id.ParamsHash
-	case "variant_id":
-		return id.VariantID
-	case "tool_version":
-		return id.ToolVersion
-	}
-	return ""
-}
-
-func (r *spanRow) toolName() string {
-	if r.call.ToolExecution == nil {
-		return ""
-	}
-	return r.call.ToolExecution.Name
-}
-
-// countOf is the value of a count column.
-func (r *spanRow) countOf(column string) *genai.Opt[int64] {
-	u := &r.call.Usage
-	switch column {
-	case "input_tokens":
-		return &u.InputTokens
-	case "output_tokens":
-		return &u.OutputTokens
-	case "cache_read_tokens":
-		return &u.CacheReadTokens
-	case "cache_write_tokens":
-		return &u.CacheWriteTokens
-	case "reasoning_tokens":
-		return &u.ReasoningTokens
-	case "time_to_first_token_ns":
-		return &r.call.TimeToFirstTokenNS
-	}
-	return nil
-}
-
-func (r *spanRow) listOf(column string) []string {
-	switch column {
-	case "finish_reasons":
-		return r.call.FinishReasons
-	case "tool_versions":
-		return r.identity.ToolVersions
-	}
-	return nil
-}
-
-// faithful tells whether the columns hold the span exactly.
-func (r *spanRow) faithful(known *validTexts) bool {
-	s := r.span
-	if !r.origin.faithful || !faithful(s.Attributes(), known) || !utf8.ValidString(s.Name()) ||
-		!utf8.ValidString(s.Status().Message()) || !utf8.ValidString(s.TraceState().AsRaw()) {
-		return false
-	}
-	next := 0
-	for i, event := range s.Events().All() {
-		if r.isHeld(i, &next) {
-			continue
-		}
-		if !utf8.ValidString(event.Name()) || !faithful(event.Attributes(), known) {
-			return false
-		}
-	}
-	for _, link := range s.Links().All() {
-		if !utf8.ValidString(link.TraceState().AsRaw()) || !faithful(link.Attributes(), known) {
-			return false
-		}
-	}
-	_, named := kindNames[s.Kind()]
-	return named && int64(s.StartTimestamp()) >= 0 && int64(s.EndTimestamp()) >= 0 &&
-		s.Status().Code() >= ptrace.StatusCodeUnset && s.Status().Code() <= ptrace.StatusCodeError
-}
-
 var kindNames = map[ptrace.SpanKind]string{
 	ptrace.SpanKindUnspecified: "unspecified", ptrace.SpanKindInternal: "internal", ptrace.SpanKindServer: "server",
 	ptrace.SpanKindClient: "client", ptrace.SpanKindProducer: "producer", ptrace.SpanKindConsumer: "consumer",
@@ -250,7 +164,7 @@ func newOrigin(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) *origin {
 	if o.environment == "" {
 		o.environment = attribute(attributes, "deployment.environment")
 	}
-	o.faithful = faithful(attributes, nil) && faithful(ss.Scope().Attributes(), nil) && utf8.ValidString(rs.SchemaUrl()) &&
+	o.faithful = faithful(attributes) && faithful(ss.Scope().Attributes()) && utf8.ValidString(rs.SchemaUrl()) &&
 		utf8.ValidString(ss.SchemaUrl()) && utf8.ValidString(ss.Scope().Name()) && utf8.ValidString(ss.Scope().Version())
 	o.resource = resourceText(rs)
 	o.scope = scopeText(ss)

@@ -8,12 +8,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// largerThan tells whether a span is larger as OTLP than a bound. Only spans that
-// may be are measured exactly.
-func largerThan(span ptrace.Span, bound int) bool {
-	return mostBytes(span) > bound && sizer.SpanSize(span) > bound
-}
-
 // Upper bounds of what protobuf adds: tags, lengths and numbers of a span's own
 // fields, of an event or link, of a key with its value, and of a nested value.
 const (
@@ -22,16 +16,18 @@ const (
 	pairRoom  = 64
 )
 
-// mostBytes is at least the size of a span as OTLP.
-func mostBytes(span ptrace.Span) int {
-	size := spanRoom + len(span.Name()) + len(span.TraceState().AsRaw()) + len(span.Status().Message()) + mostOfMap(span.Attributes())
-	for _, event := range span.Events().All() {
-		size += entryRoom + len(event.Name()) + mostOfMap(event.Attributes())
-	}
-	for _, link := range span.Links().All() {
+// mostBytes is at least the size of a row's span as OTLP.
+func (r *spanReading) mostBytes(attributes int) int {
+	s := r.span
+	size := spanRoom + len(s.Name()) + len(s.TraceState().AsRaw()) + len(s.Status().Message()) + attributes + r.eventBytes
+	for _, link := range s.Links().All() {
 		size += entryRoom + len(link.TraceState().AsRaw()) + mostOfMap(link.Attributes())
 	}
 	return size
+}
+
+func mostOfEvent(event ptrace.SpanEvent) int {
+	return entryRoom + len(event.Name()) + mostOfMap(event.Attributes())
 }
 
 func mostOfMap(m pcommon.Map) int {

@@ -5,40 +5,37 @@ package dataset
 
 import (
 	"encoding/binary"
-	"slices"
 	"unicode/utf8"
 	"unsafe"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // validTexts are what was found valid in a push and mostly comes again on span
 // after span: to compare it is cheaper.
 type validTexts struct {
-	// texts are long ones of valid UTF-8, instructions and tools.
-	texts [16]string
-	// keys are those of a map in order, valid UTF-8 and none twice.
-	keys []string
+	// texts are long ones of valid UTF-8: instructions and tools.
+	texts [2][16]string
+	// list has valid texts only.
+	list []string
 }
 
 // longText is the size from which a text is worth remembering.
 const longText = 512
 
-// valid tells whether a text is valid UTF-8. Of a nil receiver nothing is
-// remembered.
-func (t *validTexts) valid(s string) bool {
-	if t == nil || len(s) < longText {
-		return validString(s)
+// known tells whether a text of a kind is valid UTF-8, and returns the copy of it
+// that came first if it is remembered.
+func (t *validTexts) known(kind int, s string) (string, bool) {
+	if len(s) < longText {
+		return s, validString(s)
 	}
-	known := &t.texts[len(s)%len(t.texts)]
+	known := &t.texts[kind][len(s)%len(t.texts[kind])]
 	if *known == s {
-		return true
+		return *known, true
 	}
 	if !validString(s) {
-		return false
+		return s, false
 	}
 	*known = s
-	return true
+	return s, true
 }
 
 // validString is utf8.ValidString, faster where much of a text is ASCII.
@@ -54,41 +51,4 @@ func validString(s string) bool {
 		b = b[step:]
 	}
 	return utf8.Valid(b)
-}
-
-// maxKnownKeys bounds the keys that are remembered.
-const maxKnownKeys = 128
-
-// validKeys tells whether a map's keys are valid UTF-8 and none stands twice. Of
-// a nil receiver nothing is remembered.
-func (t *validTexts) validKeys(m pcommon.Map) bool {
-	if t != nil && m.Len() == len(t.keys) && t.sameKeys(m) {
-		return true
-	}
-	if m.Len() > 1 && hasDuplicate(m) {
-		return false
-	}
-	for key := range m.All() {
-		if !utf8.ValidString(key) {
-			return false
-		}
-	}
-	if t != nil && m.Len() <= maxKnownKeys {
-		t.keys = slices.Grow(t.keys[:0], m.Len())
-		for key := range m.All() {
-			t.keys = append(t.keys, key)
-		}
-	}
-	return true
-}
-
-func (t *validTexts) sameKeys(m pcommon.Map) bool {
-	at := 0
-	for key := range m.All() {
-		if key != t.keys[at] {
-			return false
-		}
-		at++
-	}
-	return true
 }

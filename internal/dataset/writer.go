@@ -164,7 +164,6 @@ func (w *Writer) take() (*tables, error) {
 func (w *Writer) giveBack(t *tables) {
 	t.messages.release()
 	t.rows.release()
-	t.spans.valid = validTexts{}
 	select {
 	case w.spare <- t:
 	default:

@@ -187,6 +187,86 @@ func (c *Column) List(items []string) {
 	}
 }
 
+// Repeat writes the values of the last row n more times, of a column whose pages
+// end with the row group. Entries is how many values the row has in it, a null
+// counts as one.
+func (c *Column) Repeat(n, entries int) {
+	if n <= 0 {
+		return
+	}
+	nulls := 0
+	if c.maxDef > 0 {
+		row := c.def[len(c.def)-entries:]
+		for _, def := range row {
+			if def < c.maxDef {
+				nulls++
+			}
+		}
+		c.def = repeat(c.def, entries, n)
+	}
+	if c.maxRep > 0 {
+		c.rep = repeat(c.rep, entries, n)
+	}
+	c.pageValues += n * entries
+	c.pageNulls += n * nulls
+	if entries -= nulls; entries == 0 {
+		return
+	}
+	switch c.kind {
+	case dictText:
+		for _, index := range c.indices[len(c.indices)-entries:] {
+			c.textBytes += n * (len(c.distinct[index]) + 4)
+		}
+		c.indices = repeat(c.indices, entries, n)
+	case lengthText:
+		c.repeatTexts(n, entries)
+	case deltaLong:
+		c.longs = repeat(c.longs, entries, n)
+	case plainBool:
+		c.bools = repeat(c.bools, entries, n)
+	default:
+		c.data = repeat(c.data, entries*c.width(), n)
+	}
+}
+
+// repeatTexts is Repeat for texts without a dictionary.
+func (c *Column) repeatTexts(n, entries int) {
+	size := 0
+	for _, length := range c.longs[len(c.longs)-entries:] {
+		size += int(length)
+	}
+	c.longs = repeat(c.longs, entries, n)
+	c.data = repeat(c.data, size, n)
+	if c.bloom {
+		c.hashes = repeat(c.hashes, entries, n)
+	}
+}
+
+// repeat appends the last values of a list n times.
+func repeat[T any](list []T, values, n int) []T {
+	if values == 1 {
+		last := list[len(list)-1]
+		start := len(list)
+		list = slices.Grow(list, n)[:start+n]
+		for i := start; i < len(list); i++ {
+			list[i] = last
+		}
+		return list
+	}
+	for range n {
+		list = append(list, list[len(list)-values:]...)
+	}
+	return list
+}
+
+// width is the size of a number.
+func (c *Column) width() int {
+	if c.kind == plainInt {
+		return 4
+	}
+	return 8
+}
+
 // Long writes an INT64.
 func (c *Column) Long(v int64) {
 	c.level(c.maxDef, 0)

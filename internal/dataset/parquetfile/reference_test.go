@@ -74,6 +74,25 @@ func columnAt(t testing.TB, w *Writer, path string) *Column {
 // encode writes rows with the Writer under test.
 func encode(t testing.TB, w *Writer, rows []row) []byte {
 	t.Helper()
+	for i := range rows {
+		writeRow(t, w, &rows[i])
+		require.NoError(t, w.EndRow(rows[i].size()))
+	}
+	content, err := w.Finish()
+	require.NoError(t, err)
+	return content
+}
+
+func (r *row) size() int {
+	if r.longText == nil {
+		return len(r.id)
+	}
+	return len(r.id) + len(*r.longText)
+}
+
+// writeRow writes a row's values.
+func writeRow(t testing.TB, w *Writer, r *row) {
+	t.Helper()
 	text := func(path string, s *string) {
 		if s == nil {
 			columnAt(t, w, path).Null()
@@ -81,37 +100,26 @@ func encode(t testing.TB, w *Writer, rows []row) []byte {
 			columnAt(t, w, path).Text(*s)
 		}
 	}
-	for i := range rows {
-		r := &rows[i]
-		columnAt(t, w, "id").Text(r.id)
-		text("word", r.word)
-		text("long_text", r.longText)
-		text("blob", r.blob)
-		columnAt(t, w, "time").Long(r.time)
-		if r.maybeTime == nil {
-			columnAt(t, w, "maybe_time").Null()
-		} else {
-			columnAt(t, w, "maybe_time").Long(*r.maybeTime)
-		}
-		columnAt(t, w, "small").Int(r.small)
-		if r.ratio == nil {
-			columnAt(t, w, "ratio").Null()
-		} else {
-			columnAt(t, w, "ratio").Double(*r.ratio)
-		}
-		columnAt(t, w, "flag").Bool(r.flag)
-		columnAt(t, w, "tags.list.element").List(r.tags)
-		columnAt(t, w, "pairs.key_value.key").List(r.keys)
-		columnAt(t, w, "pairs.key_value.value").List(r.values)
-		size := len(r.id)
-		if r.longText != nil {
-			size += len(*r.longText)
-		}
-		require.NoError(t, w.EndRow(size))
+	columnAt(t, w, "id").Text(r.id)
+	text("word", r.word)
+	text("long_text", r.longText)
+	text("blob", r.blob)
+	columnAt(t, w, "time").Long(r.time)
+	if r.maybeTime == nil {
+		columnAt(t, w, "maybe_time").Null()
+	} else {
+		columnAt(t, w, "maybe_time").Long(*r.maybeTime)
 	}
-	content, err := w.Finish()
-	require.NoError(t, err)
-	return content
+	columnAt(t, w, "small").Int(r.small)
+	if r.ratio == nil {
+		columnAt(t, w, "ratio").Null()
+	} else {
+		columnAt(t, w, "ratio").Double(*r.ratio)
+	}
+	columnAt(t, w, "flag").Bool(r.flag)
+	columnAt(t, w, "tags.list.element").List(r.tags)
+	columnAt(t, w, "pairs.key_value.key").List(r.keys)
+	columnAt(t, w, "pairs.key_value.value").List(r.values)
 }
 
 // columnData is a column's values and levels, as arrow-go takes them.

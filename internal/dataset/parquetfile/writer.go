@@ -106,12 +106,17 @@ func (w *Writer) Column(path string) (*Column, error) {
 	return c, nil
 }
 
+// Fills tells whether a row of about size bytes ends the row group: EndRow then
+// writes it.
+func (w *Writer) Fills(size int) bool { return w.rows+1 >= GroupRows || w.size+size >= GroupBytes }
+
 // EndRow closes a row of about size bytes. Every column must have got its values
 // of the row.
 func (w *Writer) EndRow(size int) error {
+	full := w.Fills(size)
 	w.rows++
 	w.size += size
-	if w.rows >= GroupRows || w.size >= GroupBytes {
+	if full {
 		return w.flush()
 	}
 	for _, c := range w.long {

@@ -100,6 +100,35 @@ func TestManyPagesAndGroups(t *testing.T) {
 	requireEqualTables(t, decode(t, reference(t, root, props, rows[:10])), decode(t, again))
 }
 
+// Rows that are repeated are the same rows written again, byte for byte.
+func TestRepeat(t *testing.T) {
+	for seed := range uint64(30) {
+		root, props := testSchema(t, compress.Codecs.Zstd)
+		w, err := New(root, props, nil)
+		require.NoError(t, err)
+		random := rand.New(rand.NewPCG(seed, 5))
+		var expanded []row
+		for _, r := range randomRows(seed, 1+int(seed)*7) {
+			n := 1 + random.IntN(12)*random.IntN(2)
+			entries := map[string]int{
+				"tags.list.element": len(r.tags), "pairs.key_value.key": len(r.keys), "pairs.key_value.value": len(r.values),
+			}
+			writeRow(t, w, &r)
+			for _, c := range w.columns {
+				c.Repeat(n-1, max(entries[c.path], 1))
+			}
+			for range n {
+				expanded = append(expanded, r)
+				require.False(t, w.Fills(r.size()))
+				require.NoError(t, w.EndRow(r.size()))
+			}
+		}
+		content, err := w.Finish()
+		require.NoError(t, err)
+		require.Equal(t, encodeOnce(t, expanded), content, "seed %d", seed)
+	}
+}
+
 // A file without rows can be read.
 func TestEmptyFile(t *testing.T) {
 	root, props := testSchema(t, compress.Codecs.Zstd)
