@@ -195,6 +195,13 @@ func TestStoreThatDoesNotAnswer(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = d.Stream(t.Context(), Selection{}, 10)
 	require.ErrorIs(t, err, store.ErrUnavailable)
+
+	from := &silent{Store: w.storage}
+	s, err := (&Dataset{store: from}).Stream(t.Context(), Selection{}, 10)
+	require.NoError(t, err)
+	from.about = TableSpans + "/"
+	err = s.Read(t.Context(), s.Files[0], 0, func(Batch) error { return nil })
+	require.ErrorIs(t, err, ErrUnavailable)
 }
 
 // A file of another size than the manifest says is not fetched.

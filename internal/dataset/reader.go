@@ -25,6 +25,10 @@ import (
 // ErrNoDataset is returned for a path that holds no dataset.
 var ErrNoDataset = errors.New("no dataset")
 
+// ErrUnavailable is in the errors of reading from an object store that does not
+// answer, which say nothing of what it holds.
+var ErrUnavailable = store.ErrUnavailable
+
 // Dataset is a dataset opened for reading.
 type Dataset struct {
 	store   store.Store

@@ -5,7 +5,9 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -58,6 +60,8 @@ type Stream struct {
 	selection Selection
 	batch     int64
 	scores    map[string][]File
+	all       []File
+	removed   map[string]File
 	messages  *messageReader
 	seen      map[string]struct{}
 	folder    string
@@ -68,15 +72,21 @@ const rememberedSpans = 500_000
 
 // Stream lists the files of a selection. Batches hold up to batch rows.
 func (d *Dataset) Stream(ctx context.Context, selection Selection, batch int) (*Stream, error) {
-	files, broken, err := readManifest(ctx, d.store)
+	m, err := loadManifest(ctx, d.store)
 	if err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
+	files := m.files
 	s := &Stream{
-		Broken: broken, store: d.store, selection: selection, batch: int64(batch),
+		Broken: m.broken, all: files, removed: map[string]File{}, store: d.store, selection: selection, batch: int64(batch),
 		scores: map[string][]File{}, messages: newMessageReader(d.store, files), seen: map[string]struct{}{},
 	}
 	s.messages.check = s.check
+	for _, r := range m.removed {
+		if r.Table == TableSpans {
+			s.removed[r.Path] = r.File
+		}
+	}
 	for _, f := range files {
 		switch {
 		case f.Table == TableScores:
@@ -88,6 +98,33 @@ func (d *Dataset) Stream(ctx context.Context, selection Selection, batch int) (*
 	}
 	return s, nil
 }
+
+// Find returns a file of spans: one of the dataset, or one that was replaced and
+// is still there.
+func (s *Stream) Find(ctx context.Context, path string) (File, bool) {
+	i, found := slices.BinarySearchFunc(s.all, path, func(f File, path string) int { return strings.Compare(f.Path, path) })
+	if found {
+		return s.all[i], true
+	}
+	f, removed := s.removed[path]
+	if !removed {
+		return File{}, false
+	}
+	_, err := s.store.Stat(ctx, path)
+	return f, !errors.Is(err, fs.ErrNotExist)
+}
+
+// Removed tells whether a file was replaced when the stream was made.
+func (s *Stream) Removed(path string) bool {
+	_, removed := s.removed[path]
+	return removed
+}
+
+// Equal tells whether two streams of a dataset are of the same files.
+func (s *Stream) Equal(other *Stream) bool { return slices.Equal(s.all, other.all) }
+
+// Rewritten tells whether a file holds rows of others, whose place it took.
+func (f File) Rewritten() bool { return strings.HasPrefix(path.Base(f.Path), compactedPrefix) }
 
 // scoreFolder is the key under which score files are found: their partition's
 // folder, or one for all files whose rows come from several.
@@ -179,7 +216,11 @@ func (s *Stream) Read(ctx context.Context, f File, from int64, take func(Batch) 
 // check compares a file with the manifest.
 func (s *Stream) check(ctx context.Context, f File) error {
 	v := verifier{store: s.store}
-	if !v.checkFile(ctx, f) {
+	sound := v.checkFile(ctx, f)
+	if v.unavailable != nil {
+		return v.unavailable
+	}
+	if !sound {
 		return fmt.Errorf("%s: %s: %s", f.Path, v.Findings[0].Kind, v.Findings[0].Detail)
 	}
 	return nil

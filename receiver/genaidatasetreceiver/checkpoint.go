@@ -36,6 +36,13 @@ type checkpoint struct {
 	File string `json:"file"`
 	Row  int64  `json:"row"`
 	Done bool   `json:"done"`
+	// Round counts the lists of files from 0, Replaced is true when another one must
+	// follow, and Latest is the last start in the first one's files.
+	Round    int       `json:"round,omitempty"`
+	Replaced bool      `json:"replaced,omitempty"`
+	Latest   time.Time `json:"latest,omitzero"`
+	// Lots counts the lots of spans that were sent.
+	Lots int64 `json:"lots,omitempty"`
 	// Counts are those of all runs of this backfill.
 	Counts counts `json:"counts"`
 }
@@ -96,7 +103,7 @@ func load(ctx context.Context, client storage.Client, selection string) (*checkp
 		return nil, nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	if c.Selection != selection {
-		return nil, nil, nil
+		return nil, nil, forget(ctx, client, c.Lots)
 	}
 	packed, err := client.Get(ctx, keyFiles)
 	if err != nil {
@@ -119,12 +126,13 @@ func (c *checkpoint) begin(ctx context.Context, client storage.Client, files []s
 	return client.Batch(ctx, storage.SetOperation(keyFiles, packed), storage.SetOperation(keyCheckpoint, content))
 }
 
-func (c *checkpoint) save(ctx context.Context, client storage.Client) error {
+// save stores the checkpoint together with what else changes.
+func (c *checkpoint) save(ctx context.Context, client storage.Client, more ...*storage.Operation) error {
 	content, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	return client.Set(ctx, keyCheckpoint, content)
+	return client.Batch(ctx, append(more, storage.SetOperation(keyCheckpoint, content))...)
 }
 
 func pack(files []string) ([]byte, error) {

@@ -24,26 +24,7 @@ func TestRestarts(t *testing.T) {
 	next := &sink{}
 	for restart := 0; ; restart++ {
 		require.Less(t, restart, 100, "it comes to an end")
-		taken := 0
-		next.refuse = func(int, ptrace.Traces) error {
-			if taken == 2 {
-				return errors.New("down")
-			}
-			taken++
-			return nil
-		}
-		r := ready(t, next, kept, "path: "+dir)
-		r.batch = 10
-		r.start(t)
-		require.Eventually(t, func() bool {
-			select {
-			case <-r.done:
-				return true
-			default:
-				return len(r.logged("does not take spans")) > 0
-			}
-		}, 10*time.Second, time.Millisecond)
-		require.NoError(t, r.Shutdown(t.Context()))
+		r := stoppedAfter(t, next, kept, dir, 2)
 		if len(r.logged("the dataset was sent")) > 0 {
 			assert.Greater(t, restart, 2)
 			assert.EqualValues(t, 71, r.at.Counts.Sent, "counts go on over restarts")

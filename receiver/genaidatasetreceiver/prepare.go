@@ -32,13 +32,16 @@ type preparer struct {
 
 // prepared counts what a batch's preparation left out.
 type prepared struct {
-	// failed are spans on which the condition could not be evaluated, err why.
-	failed int
-	err    error
+	// failures are the keys of spans on which the condition could not be evaluated,
+	// err why.
+	failures []byte
+	err      error
 	// own are spans that this dataset has sent before: its pipeline writes to it.
 	// Most are left out when the file is read.
 	own int
 }
+
+func (p *prepared) failed() int { return len(p.failures) / spanKeyBytes }
 
 // newCondition parses an OTTL condition; nil for an empty text.
 func newCondition(text string, settings component.TelemetrySettings) (*ottl.Condition[*ottlspan.TransformContext], error) {
@@ -90,7 +93,7 @@ func (p *preparer) keep(ctx context.Context, rs ptrace.ResourceSpans, ss ptrace.
 		holds, err := p.condition.Eval(ctx, tctx)
 		tctx.Close()
 		if err != nil {
-			result.failed++
+			result.failures = appendSpanKey(result.failures, span)
 			result.err = err
 		}
 		if err != nil || !holds {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -44,6 +43,7 @@ type datasetReceiver struct {
 
 	selection string
 	at        checkpoint
+	sent      *sentSpans
 }
 
 func newDatasetReceiver(config *Config, set receiver.Settings, next consumer.Traces) (*datasetReceiver, error) {
@@ -79,6 +79,7 @@ func (r *datasetReceiver) Start(ctx context.Context, host component.Host) error 
 	if r.client, err = openStorage(ctx, host, r.config.Storage, r.id); err != nil {
 		return fmt.Errorf("genai_dataset: %w", err)
 	}
+	r.sent = &sentSpans{client: r.client, stored: r.config.Storage != nil}
 	// The context of Start ends with Start.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel, r.done = cancel, make(chan struct{})
@@ -112,6 +113,7 @@ func (r *datasetReceiver) run(ctx context.Context) {
 		return
 	}
 	if r.at.Done {
+		r.forget(ctx)
 		r.logger.Info("this selection was sent completely before; change it, or name the receiver anew (genai_dataset/2), to send again",
 			append(r.at.Counts.fields(), zap.String("path", r.set.Root()))...)
 		r.reportDone()
@@ -145,10 +147,7 @@ func (r *datasetReceiver) begin(ctx context.Context) (*dataset.Stream, []string,
 			return nil, nil, err
 		}
 	}
-	stream, err := r.set.Stream(ctx, dataset.Selection{
-		Since: r.at.Since, Until: r.at.Until, Names: r.config.Select.names, Replays: r.config.Select.IncludeReplays,
-		NotFrom: r.prep.dataset,
-	}, r.batch)
+	stream, err := r.open(ctx)
 	if err != nil || saved != nil {
 		return stream, paths, err
 	}
@@ -157,42 +156,11 @@ func (r *datasetReceiver) begin(ctx context.Context) (*dataset.Stream, []string,
 	}
 	for _, f := range stream.Files {
 		paths = append(paths, f.Path)
+		if f.MaxTime.After(r.at.Latest) {
+			r.at.Latest = f.MaxTime
+		}
 	}
 	return stream, paths, r.at.begin(ctx, r.client, paths)
-}
-
-// sendFiles sends from the checkpoint on; false when it was ended.
-func (r *datasetReceiver) sendFiles(ctx context.Context, stream *dataset.Stream, paths []string) bool {
-	files := make(map[string]dataset.File, len(stream.Files))
-	for _, f := range stream.Files {
-		files[f.Path] = f
-	}
-	start, _ := slices.BinarySearch(paths, r.at.File)
-	for _, path := range paths[start:] {
-		if path != r.at.File {
-			r.at.File, r.at.Row = path, 0
-		}
-		f, known := files[path]
-		if !known {
-			r.broken(ctx, path, errors.New("no manifest names it any more"))
-			continue
-		}
-		err := stream.Read(ctx, f, r.at.Row, func(b dataset.Batch) error { return r.sendBatch(ctx, b) })
-		if ctx.Err() != nil {
-			return false
-		}
-		if errors.Is(err, errLoop) {
-			r.fail(err)
-			return false
-		}
-		if err != nil {
-			r.broken(ctx, path, err)
-			continue
-		}
-		r.at.Counts.Files++
-		r.meters.files(ctx, "read")
-	}
-	return true
 }
 
 // errLoop ends a backfill that would send the same spans at every start, and
@@ -203,16 +171,20 @@ var errLoop = errors.New("spans that were sent from this dataset stand in it aga
 // sendBatch sends what is selected of a batch and notes how far that is. Its
 // errors are ctx's and errLoop.
 func (r *datasetReceiver) sendBatch(ctx context.Context, b dataset.Batch) error {
+	if r.at.Round > 0 {
+		r.sent.drop(b.Traces)
+	}
 	left := r.prep.prepare(ctx, b.Traces)
 	left.own += b.Own
 	if left.err != nil {
 		r.logger.Warn("the condition cannot be evaluated on spans; they are not sent",
-			zap.Int("spans", left.failed), zap.String("file", r.at.File), zap.Error(left.err))
+			zap.Int("spans", left.failed()), zap.String("file", r.at.File), zap.Error(left.err))
 	}
-	if left.own > 0 && r.config.Storage == nil {
+	// What this backfill wrote itself may stand in a further round's files.
+	if left.own > 0 && r.config.Storage == nil && r.at.Round == 0 {
 		return errLoop
 	}
-	n := b.Traces.SpanCount()
+	n, lot := b.Traces.SpanCount(), append(lotOf(b.Traces), left.failures...)
 	refused := 0
 	if n > 0 {
 		var err error
@@ -227,8 +199,8 @@ func (r *datasetReceiver) sendBatch(ctx context.Context, b dataset.Batch) error 
 	}
 	r.count(ctx, n-refused, refused, left)
 	r.at.Row = b.Next
-	if n > 0 {
-		r.save(ctx)
+	if len(lot) > 0 {
+		r.save(ctx, lot)
 	}
 	return nil
 }
@@ -237,20 +209,26 @@ func (r *datasetReceiver) count(ctx context.Context, sent, refused int, left pre
 	c := &r.at.Counts
 	c.Sent += int64(sent)
 	c.Refused += int64(refused)
-	c.ConditionFailed += int64(left.failed)
+	c.ConditionFailed += int64(left.failed())
 	c.OwnSkipped += int64(left.own)
 	r.meters.spans(ctx, "sent", sent)
 	r.meters.spans(ctx, "refused", refused)
-	r.meters.spans(ctx, "condition_failed", left.failed)
+	r.meters.spans(ctx, "condition_failed", left.failed())
 	r.meters.spans(ctx, "own", left.own)
 }
 
-// save stores the checkpoint, also while the receiver is being shut down: the
-// pipeline has taken the batch.
-func (r *datasetReceiver) save(ctx context.Context) {
-	if err := r.at.save(context.WithoutCancel(ctx), r.client); err != nil {
-		r.logger.Error("the checkpoint cannot be stored; a restart sends spans again", zap.Error(err))
+// save stores the checkpoint with the lot of spans that it comes after, also while
+// the receiver is being shut down: the pipeline has taken the batch.
+func (r *datasetReceiver) save(ctx context.Context, lot []byte) {
+	if len(lot) > 0 {
+		r.sent.add(r.at.Lots, lot)
+		r.at.Lots++
 	}
+	if err := r.at.save(context.WithoutCancel(ctx), r.client, r.sent.unsaved...); err != nil {
+		r.logger.Error("the checkpoint cannot be stored; a restart sends spans again", zap.Error(err))
+		return
+	}
+	r.sent.unsaved = nil
 }
 
 // broken names a file that cannot be sent.
@@ -264,13 +242,28 @@ func (r *datasetReceiver) broken(ctx context.Context, path string, err error) {
 // finish notes that everything was sent.
 func (r *datasetReceiver) finish(ctx context.Context) {
 	r.at.Done = true
-	r.save(ctx)
+	r.save(ctx, nil)
+	r.forget(ctx)
 	r.logger.Info("the dataset was sent", append(r.at.Counts.fields(), zap.String("path", r.set.Root()))...)
 	if r.at.Counts.OwnSkipped > 0 {
 		r.logger.Warn("spans that this dataset has sent before were skipped: a pipeline writes to the dataset that it reads",
 			zap.Int64("spans", r.at.Counts.OwnSkipped), zap.String("path", r.set.Root()))
 	}
 	r.reportDone()
+}
+
+// forget deletes from the storage which spans were sent: a backfill that is done
+// needs that no more.
+func (r *datasetReceiver) forget(ctx context.Context) {
+	if r.at.Lots == 0 {
+		return
+	}
+	if err := forget(context.WithoutCancel(ctx), r.client, r.at.Lots); err != nil {
+		r.logger.Warn("what was sent stays noted in the storage until the next start", zap.Error(err))
+		return
+	}
+	r.at.Lots = 0
+	r.save(ctx, nil)
 }
 
 // reportDone tells completion to extensions that watch status; with end: idle
@@ -289,12 +282,19 @@ func (r *datasetReceiver) reportDone() {
 
 // reportFailing tells that the pipeline does not take spans now, or does again.
 func (r *datasetReceiver) reportFailing(err error) {
-	if err == nil {
-		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
-		return
+	if err != nil {
+		r.logger.Warn("the pipeline does not take spans; they are sent again", zap.Error(err))
 	}
-	r.logger.Warn("the pipeline does not take spans; they are sent again", zap.Error(err))
-	componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(err))
+	r.report(err)
+}
+
+// report states an error that passes, or that it has passed.
+func (r *datasetReceiver) report(err error) {
+	event := componentstatus.NewEvent(componentstatus.StatusOK)
+	if err != nil {
+		event = componentstatus.NewRecoverableErrorEvent(err)
+	}
+	componentstatus.ReportStatus(r.host, event)
 }
 
 func (c *counts) fields() []zap.Field {
