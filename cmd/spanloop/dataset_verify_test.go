@@ -308,7 +308,14 @@ func disagreements() map[string]damage {
 		"newer entry": {repair: []string{"leave"}, lasts: true, do: func(t *testing.T, d *desk) []string {
 			entry := filepath.Join(d.dataset, "_manifest", "newer.json")
 			require.NoError(t, os.WriteFile(entry, []byte(`{"format":99,"files":[]}`), 0o600))
-			return []string{"manifest " + d.relative(entry)}
+			return []string{"newer " + d.relative(entry)}
+		}},
+		"newer file": {repair: []string{"leave"}, lasts: true, do: func(t *testing.T, d *desk) []string {
+			return []string{"newer " + d.newer(d.only("spans", "support"))}
+		}},
+		"newer file of no entry": {repair: []string{"leave"}, lasts: true, do: func(t *testing.T, d *desk) []string {
+			file := d.copy(d.only("spans", "support"), filepath.Join(d.dataset, "spans", "c-stray.parquet"))
+			return []string{"newer " + d.newer(file)}
 		}},
 		"dangling references": {repair: []string{"leave"}, lasts: true, do: func(t *testing.T, d *desk) []string {
 			messages := d.only("messages", "support")

@@ -119,6 +119,21 @@ func TestFileOfANewerFormat(t *testing.T) {
 	require.ErrorContains(t, err, "format 9 is not known: use a newer spanloop")
 }
 
+// The views.sql of a later version is for the files that it wrote, and stays.
+func TestViewsOfANewerFormat(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	path := filepath.Join(dir, viewsName)
+	for content, kept := range map[string]bool{
+		viewsHead + "2), for any DuckDB.\n": true, viewsHead + "1), for any DuckDB.\n": false, viewsHead + "x), for any": false, "": false,
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		require.NoError(t, writeViews(t.Context(), w.storage))
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, kept, content == string(got), content)
+	}
+}
+
 // Of a batch of good spans one is poison, of every kind: the others land.
 func TestPoisonSpan(t *testing.T) {
 	for name, poison := range map[string]func(pcommon.Map){

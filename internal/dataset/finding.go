@@ -16,6 +16,7 @@ const (
 	FindingPartition  = "partition"
 	FindingManifest   = "manifest"
 	FindingDangling   = "dangling"
+	FindingNewer      = "newer"
 )
 
 // RemarkRepeated is the kind of remark about rows that stand in two files.
@@ -48,6 +49,7 @@ var advice = map[string]string{
 	FindingPartition:  "move it back to its own folder and put its manifest entry back from a copy; spanloop and views.sql go by the columns meanwhile",
 	FindingManifest:   "put it back from a copy; without one, --repair names the files again that it named, as far as their names prove their content",
 	FindingDangling:   "put the partition's files of messages back from a copy; all else of these spans can be read",
+	FindingNewer:      "use a newer spanloop; this one leaves it as it is",
 	RemarkRepeated:    "nothing: the views and spanloop count each once",
 }
 

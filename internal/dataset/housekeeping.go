@@ -100,7 +100,7 @@ func (k *keeper) undo(ctx context.Context) {
 
 func (k *keeper) reload(ctx context.Context) (err error) {
 	k.read, k.changed = k.now(), false
-	k.m, err = loadManifest(ctx, k.store)
+	k.m, err = knownManifest(ctx, k.store)
 	return err
 }
 
@@ -112,7 +112,8 @@ func (k *keeper) refresh(ctx context.Context) error {
 	return k.reload(ctx)
 }
 
-// sweep deletes new files of a run that ended before it committed them.
+// sweep deletes new files of a run that ended before it committed them, but not
+// those of a later version of Spanloop.
 func (k *keeper) sweep(ctx context.Context) error {
 	if len(k.m.broken) > 0 {
 		// One of them may name the file.
@@ -137,6 +138,7 @@ func (k *keeper) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	left = slices.DeleteFunc(left, func(name string) bool { return errors.Is(formatOf(ctx, k.store, name), ErrNewer) })
 	return k.remove(ctx, left)
 }
 

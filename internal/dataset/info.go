@@ -6,6 +6,7 @@ package dataset
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -35,9 +36,9 @@ type TableInfo struct {
 
 // Info reads the manifest.
 func (d *Dataset) Info(ctx context.Context) (Info, error) {
-	files, _, err := readManifest(ctx, d.store)
+	files, err := readManifest(ctx, d.store)
 	if err != nil {
-		return Info{}, err
+		return Info{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
 	info := Info{Root: d.Root(), Format: Format}
 	for _, table := range Tables {

@@ -49,7 +49,7 @@ func (d *Dataset) Local(ctx context.Context, filter Filter, cache Cache) (dir st
 	if _, isFolder := d.store.(*store.Folder); isFolder {
 		return d.Root(), func() error { return nil }, nil
 	}
-	files, _, err := readManifest(ctx, d.store)
+	files, err := readManifest(ctx, d.store)
 	if err != nil {
 		return "", nil, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}

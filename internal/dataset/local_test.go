@@ -52,7 +52,7 @@ func TestObjectStore(t *testing.T) {
 
 	dir, release, err := d.Local(t.Context(), Filter{}, Cache{Dir: t.TempDir()})
 	require.NoError(t, err)
-	files, _, err := readManifest(t.Context(), w.storage)
+	files, err := readManifest(t.Context(), w.storage)
 	require.NoError(t, err)
 	assert.Len(t, tree(t, dir), len(files))
 	for _, f := range files {

@@ -64,8 +64,22 @@ type manifest struct {
 	broken  map[string]error
 }
 
-// errNewer is returned for what a later version of Spanloop wrote.
-var errNewer = fmt.Errorf("newer than format %d", Format)
+// ErrNewer is in the errors about what a later version of Spanloop wrote.
+var ErrNewer = errors.New("is not known: use a newer spanloop")
+
+// NewerFormat is the error of a file of an unknown format.
+func NewerFormat[F int | string](format F) error { return fmt.Errorf("format %v %w", format, ErrNewer) }
+
+// newer is the error of the first entry that a later version wrote. It may name
+// files and remove others: without it nobody knows what the dataset holds.
+func (m *manifest) newer() error {
+	for _, name := range slices.Sorted(maps.Keys(m.broken)) {
+		if err := m.broken[name]; errors.Is(err, ErrNewer) {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
 
 // putManifest writes the entry of a push.
 func (p *push) putManifest(ctx context.Context) error {
@@ -87,11 +101,20 @@ func putEntry(ctx context.Context, s store.Store, e entry) (string, error) {
 	return name, putContent(ctx, s, name, content)
 }
 
-// readManifest returns all files that are part of the dataset, by path, and the
-// manifest files that cannot be read with the reason.
-func readManifest(ctx context.Context, s store.Store) (files []File, broken map[string]error, err error) {
+// knownManifest reads all entries, for who goes by what they say: one of a newer
+// format is an error.
+func knownManifest(ctx context.Context, s store.Store) (manifest, error) {
 	m, err := loadManifest(ctx, s)
-	return m.files, m.broken, err
+	if err == nil {
+		err = m.newer()
+	}
+	return m, err
+}
+
+// readManifest returns all files that are part of the dataset, by path.
+func readManifest(ctx context.Context, s store.Store) ([]File, error) {
+	m, err := knownManifest(ctx, s)
+	return m.files, err
 }
 
 // maxListings bounds how often a manifest is listed that changes all the time.
@@ -225,7 +248,7 @@ func readEntry(ctx context.Context, s store.Store, name string) (entry, error) {
 		return entry{}, err
 	}
 	if e.Format > Format {
-		return entry{}, fmt.Errorf("format %d: %w: use a newer spanloop", e.Format, errNewer)
+		return entry{}, NewerFormat(e.Format)
 	}
 	for _, f := range e.Files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {

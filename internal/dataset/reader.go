@@ -64,9 +64,9 @@ func (d *Dataset) Close() error { return d.store.Close() }
 
 // Files lists the files of a table that manifests name.
 func (d *Dataset) Files(ctx context.Context, table string) ([]File, error) {
-	files, _, err := readManifest(ctx, d.store)
+	files, err := readManifest(ctx, d.store)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
 	return slices.DeleteFunc(files, func(f File) bool { return f.Table != table }), nil
 }
@@ -99,7 +99,7 @@ func inPartition(path, column, value string) bool {
 func (d *Dataset) ReadTraces(ctx context.Context, filter Filter) (ptrace.Traces, error) {
 	var before []File
 	for {
-		files, _, err := readManifest(ctx, d.store)
+		files, err := readManifest(ctx, d.store)
 		if err != nil {
 			return ptrace.Traces{}, fmt.Errorf("dataset %q: %w", d.Root(), err)
 		}
@@ -205,9 +205,18 @@ func checkFormat(reader *file.Reader) error {
 		return errors.New("not written by spanloop: no " + formatKey + " in the file's metadata")
 	}
 	if *value != "1" {
-		return fmt.Errorf("format %s is not known: use a newer spanloop", *value)
+		return NewerFormat(*value)
 	}
 	return nil
+}
+
+// formatOf returns ErrNewer for a file of a newer format.
+func formatOf(ctx context.Context, s store.Store, name string) error {
+	reader, err := openFile(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	return reader.Close()
 }
 
 // selectGroups drops row groups whose bloom filter of a column excludes all

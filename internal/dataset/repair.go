@@ -111,6 +111,9 @@ func (r *repair) leave(path, why string) error { return r.step(ActionLeave, path
 
 // take decides what to do about one finding.
 func (r *repair) take(ctx context.Context, f Finding) error {
+	if err := r.manifest.newer(); err != nil {
+		return r.leave(f.Path, err.Error())
+	}
 	switch f.Kind {
 	case FindingMissing, FindingTruncated, FindingAltered, FindingRows:
 		return r.forget(ctx, f)
@@ -194,8 +197,6 @@ func (r *repair) dropEntry(ctx context.Context, f Finding) error {
 	switch err := r.manifest.broken[f.Path]; {
 	case err == nil:
 		return r.leave(f.Path, "it is gone, or can be read now")
-	case errors.Is(err, errNewer):
-		return r.leave(f.Path, err.Error())
 	case r.skipped:
 		return r.leave(f.Path, "it may name files that could not be named again")
 	}

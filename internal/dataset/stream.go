@@ -72,7 +72,7 @@ const rememberedSpans = 500_000
 
 // Stream lists the files of a selection. Batches hold up to batch rows.
 func (d *Dataset) Stream(ctx context.Context, selection Selection, batch int) (*Stream, error) {
-	m, err := loadManifest(ctx, d.store)
+	m, err := knownManifest(ctx, d.store)
 	if err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", d.Root(), err)
 	}
@@ -216,14 +216,16 @@ func (s *Stream) Read(ctx context.Context, f File, from int64, take func(Batch) 
 // check compares a file with the manifest.
 func (s *Stream) check(ctx context.Context, f File) error {
 	v := verifier{store: s.store}
-	sound := v.checkFile(ctx, f)
+	if v.checkFile(ctx, f) {
+		return nil
+	}
 	if v.unavailable != nil {
 		return v.unavailable
 	}
-	if !sound {
-		return fmt.Errorf("%s: %s: %s", f.Path, v.Findings[0].Kind, v.Findings[0].Detail)
+	if err := formatOf(ctx, s.store, f.Path); errors.Is(err, ErrNewer) {
+		return fmt.Errorf("%s: %w", f.Path, err)
 	}
-	return nil
+	return fmt.Errorf("%s: %s: %s", f.Path, v.Findings[0].Kind, v.Findings[0].Detail)
 }
 
 // readGroup reads one row group, whose first row has the number first, without

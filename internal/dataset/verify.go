@@ -31,6 +31,10 @@ func (d *Dataset) Verify(ctx context.Context) (Verification, error) {
 	}
 	v := verifier{store: d.store, manifest: m, contents: map[string]string{}, lost: map[string]string{}}
 	for name, reason := range m.broken {
+		if errors.Is(reason, ErrNewer) {
+			v.add(FindingNewer, name, reason.Error()+": what files it names or removes is not known")
+			continue
+		}
 		v.add(FindingManifest, name, "cannot be read: "+reason.Error())
 	}
 	sound := map[string]bool{}
@@ -161,6 +165,10 @@ func (v *verifier) checkFile(ctx context.Context, f File) bool {
 		return false
 	}
 	rows, err := fileRows(source)
+	if errors.Is(err, ErrNewer) {
+		v.add(FindingNewer, f.Path, err.Error())
+		return false
+	}
 	if err != nil || rows != f.Rows {
 		v.add(FindingRows, f.Path, fmt.Sprintf("%d rows, the manifest says %d", rows, f.Rows))
 		return false
@@ -182,6 +190,7 @@ func (v *verifier) checkStrangers(ctx context.Context) error {
 			// Whatever else a folder holds, nobody reads it as part of the dataset.
 		case !strings.HasSuffix(name, ".parquet"):
 			v.add(FindingOrphan, name, "no file of a dataset")
+		case v.addNewer(ctx, name):
 		case strings.HasPrefix(stdpath.Base(name), compactedPrefix) && len(v.manifest.broken) == 0:
 			v.add(FindingUnfinished, name, "left by a compaction that did not end; the next one removes it")
 		default:
@@ -191,12 +200,26 @@ func (v *verifier) checkStrangers(ctx context.Context) error {
 	})
 }
 
+// addNewer names a file of a newer format that no entry names; false for others.
+func (v *verifier) addNewer(ctx context.Context, path string) bool {
+	err := formatOf(ctx, v.store, path)
+	if !errors.Is(err, ErrNewer) {
+		return false
+	}
+	v.add(FindingNewer, path, err.Error()+"; no manifest entry that this version reads names it")
+	return true
+}
+
 func (v *verifier) addStranger(ctx context.Context, path string) {
 	sum := ""
 	source, err := v.store.Open(ctx, path)
 	if err == nil {
 		sum, err = fileDigest(source)
 		_ = source.Close()
+	}
+	if v.manifest.newer() != nil {
+		// The entry of a newer format may name it.
+		return
 	}
 	if original, twice := v.contents[sum]; err == nil && twice {
 		v.add(FindingDuplicated, path, "same content as "+original)
@@ -217,10 +240,14 @@ func fileDigest(source *store.File) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// fileRows counts the rows that a file's footer states.
+// fileRows counts the rows that a file's footer states; ErrNewer for one of a newer
+// format.
 func fileRows(source *store.File) (int64, error) {
 	reader, err := file.NewParquetReader(source.SectionReader)
 	if err != nil {
+		return 0, err
+	}
+	if err := checkFormat(reader); errors.Is(err, ErrNewer) {
 		return 0, err
 	}
 	return reader.NumRows(), nil

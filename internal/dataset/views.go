@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -82,41 +83,70 @@ func duckType(kind arrow.DataType) string {
 	return "VARCHAR"
 }
 
-// ViewsSQL returns the statements that make the views spans, scores, prompts and
-// tools in DuckDB over the dataset at path. Views of tables without files have
-// no rows and the right types.
-func ViewsSQL(path string) (string, error) {
+// Views are the statements for DuckDB over a dataset.
+type Views struct {
+	// SQL makes the views spans, scores, prompts and tools. Those of tables without
+	// files have no rows and the right types.
+	SQL string
+	// Newer is a query for path and format of a file of a newer format; empty when
+	// there are no files.
+	Newer string
+}
+
+// ViewsOf returns the views over the dataset at path; ErrNewer when a later version
+// of Spanloop wrote to its manifest.
+func ViewsOf(path string) (Views, error) {
 	root, err := filepath.Abs(path)
 	if err != nil {
-		return "", err
+		return Views{}, err
 	}
 	ctx, s := context.Background(), store.NewFolder(root)
-	m, err := loadManifest(ctx, s)
+	m, err := knownManifest(ctx, s)
 	if err != nil {
-		return "", err
+		return Views{}, fmt.Errorf("dataset %q: %w", path, err)
 	}
 	return viewsOver(ctx, s, GlobLiteral(filepath.ToSlash(root))+"/", m.removed)
 }
 
 // viewsOver are the views over the files that a dataset has now, at a prefix for
 // globs, without those that were removed and wait for who reads them.
-func viewsOver(ctx context.Context, s store.Store, prefix string, removed []Removal) (string, error) {
+func viewsOver(ctx context.Context, s store.Store, prefix string, removed []Removal) (Views, error) {
 	gone := map[string]bool{}
 	for _, r := range removed {
 		gone[r.Path] = true
 	}
 	var b strings.Builder
+	var sources []string
 	filled := map[string]bool{}
 	for _, table := range Tables {
 		paths, err := pathsToRead(ctx, s, table, gone)
 		if err != nil {
-			return "", err
+			return Views{}, err
 		}
 		filled[table] = len(paths) > 0
-		b.WriteString(sourceView(table, prefix, paths))
+		literals := pathLiterals(prefix, paths)
+		b.WriteString(sourceView(table, literals))
+		sources = append(sources, literals...)
 	}
 	b.WriteString(viewStatements(filled[TableContent], filled[TableMessages]))
-	return b.String(), nil
+	return Views{SQL: b.String(), Newer: newerQuery(sources)}, nil
+}
+
+// newerQuery looks into the footers, which DuckDB reads for the views too.
+func newerQuery(sources []string) string {
+	if len(sources) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("SELECT file_name, decode(value) FROM parquet_kv_metadata([%s]) WHERE key = '%s'::BLOB AND value <> '%d'::BLOB ORDER BY ALL LIMIT 1",
+		strings.Join(sources, ", "), formatKey, Format)
+}
+
+func pathLiterals(prefix string, paths []string) []string {
+	literals := make([]string, len(paths))
+	for i, name := range paths {
+		literals[i] = "'" + strings.ReplaceAll(prefix+name, "'", "''") + "'"
+	}
+	return literals
 }
 
 var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z-^]")
@@ -138,7 +168,19 @@ func viewsFile(ctx context.Context, s store.Store) (string, error) {
 		where, prefix = "with the extension httpfs or azure", GlobLiteral(root)+"/"
 	}
 	views, err := viewsOver(ctx, s, prefix, nil)
-	return "-- Views over a Spanloop dataset (format 1), for any DuckDB " + where + ".\n\n" + views, err
+	return fmt.Sprintf("%s%d), for any DuckDB %s.\n\n%s", viewsHead, Format, where, views.SQL), err
+}
+
+// viewsHead begins views.sql, before the number of the format.
+const viewsHead = "-- Views over a Spanloop dataset (format "
+
+// ofNewerFormat tells that a later version wrote views.sql, for the files that it
+// wrote.
+func ofNewerFormat(views []byte) bool {
+	rest, ours := strings.CutPrefix(string(views), viewsHead)
+	number, _, closed := strings.Cut(rest, ")")
+	format, err := strconv.Atoi(number)
+	return ours && closed && err == nil && format > Format
 }
 
 // viewsTries bounds how often views.sql is written when others write it too.
@@ -152,7 +194,7 @@ func writeViews(ctx context.Context, s store.Store) error {
 		content, err := viewsFile(ctx, s)
 		if err == nil {
 			old, readErr := s.Read(ctx, viewsName)
-			if readErr == nil && string(old) == content {
+			if readErr == nil && (string(old) == content || ofNewerFormat(old)) {
 				return nil
 			}
 			err = s.Replace(ctx, viewsName, []byte(content))
@@ -196,18 +238,14 @@ func pathsToRead(ctx context.Context, s store.Store, table string, gone map[stri
 
 // sourceView makes <table>_files, the rows as they are stored. Names are read
 // from the files, not from the paths, where long ones are cut.
-func sourceView(table, prefix string, paths []string) string {
+func sourceView(table string, literals []string) string {
 	columns := columnsOf(table)
-	if len(paths) == 0 {
+	if len(literals) == 0 {
 		var empty []string
 		for _, c := range columns {
 			empty = append(empty, fmt.Sprintf("CAST(NULL AS %s) AS %q", duckType(c.kind), c.name))
 		}
 		return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT %s WHERE false;\n", table, strings.Join(empty, ", "))
-	}
-	literals := make([]string, len(paths))
-	for i, name := range paths {
-		literals[i] = "'" + strings.ReplaceAll(prefix+name, "'", "''") + "'"
 	}
 	source := literals[0]
 	if len(literals) > 1 {

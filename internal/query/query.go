@@ -79,7 +79,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 
 // openLocal opens the files in a local folder.
 func openLocal(ctx context.Context, o Options, dir string) (*DB, error) {
-	views, err := dataset.ViewsSQL(dir)
+	views, err := dataset.ViewsOf(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +101,8 @@ func openLocal(ctx context.Context, o Options, dir string) (*DB, error) {
 	return db, nil
 }
 
-func (db *DB) prepare(ctx context.Context, o Options, root, views string) error {
-	db.window, db.histories = windowOf(o.Since, o.Until), strings.Contains(views, "VIEW histories ")
+func (db *DB) prepare(ctx context.Context, o Options, root string, views dataset.Views) error {
+	db.window, db.histories = windowOf(o.Since, o.Until), strings.Contains(views.SQL, "VIEW histories ")
 	settings := []string{
 		"SET TimeZone = 'UTC'", "SET preserve_insertion_order = false",
 		// Files never change, and statements are planned twice.
@@ -118,8 +118,11 @@ func (db *DB) prepare(ctx context.Context, o Options, root, views string) error 
 	if err := db.execute(ctx, settings...); err != nil {
 		return fmt.Errorf("set up DuckDB: %w", err)
 	}
-	if err := db.execute(ctx, slices.Concat([]string{views}, dataset.LateTables, db.window.views())...); err != nil {
-		return fmt.Errorf("dataset %q: make its views: %w (`spanloop dataset verify` looks for broken files)", root, err)
+	if err := db.checkFormat(ctx, root, views.Newer); err != nil {
+		return err
+	}
+	if err := db.execute(ctx, slices.Concat([]string{views.SQL}, dataset.LateTables, db.window.views())...); err != nil {
+		return noViews(root, err)
 	}
 	if err := db.fillReleases(ctx, o.Registry); err != nil {
 		return fmt.Errorf("registry %q: make the view releases: %w", o.Registry, err)
@@ -134,6 +137,30 @@ func (db *DB) prepare(ctx context.Context, o Options, root, views string) error 
 		return fmt.Errorf("dataset %q: restrict file access: %w", root, err)
 	}
 	return nil
+}
+
+// checkFormat refuses files that a later version of Spanloop wrote: their columns
+// may mean something else.
+func (db *DB) checkFormat(ctx context.Context, root, newer string) error {
+	if newer == "" {
+		return nil
+	}
+	var path, format string
+	err := db.sql.QueryRowContext(ctx, newer).Scan(&path, &format)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return noViews(root, err)
+	}
+	if name, inside := strings.CutPrefix(path, root+"/"); inside {
+		path = name
+	}
+	return fmt.Errorf("dataset %q: %s: %w", root, path, dataset.NewerFormat(format))
+}
+
+func noViews(root string, err error) error {
+	return fmt.Errorf("dataset %q: make its views: %w (`spanloop dataset verify` looks for broken files)", root, err)
 }
 
 func (db *DB) execute(ctx context.Context, statements ...string) error {

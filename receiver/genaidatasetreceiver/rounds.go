@@ -94,7 +94,7 @@ func (r *datasetReceiver) sendFile(ctx context.Context, stream *dataset.Stream, 
 		switch {
 		case ctx.Err() != nil:
 			return stream, ctx.Err()
-		case errors.Is(err, errLoop):
+		case errors.Is(err, errLoop), errors.Is(err, dataset.ErrNewer):
 			return stream, err
 		case err == nil:
 			r.at.Counts.Files++

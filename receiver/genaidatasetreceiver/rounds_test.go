@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -258,4 +260,38 @@ func TestDatasetDoesNotAnswer(t *testing.T) {
 	cancel()
 	r.sender.firstWait = time.Hour
 	require.ErrorIs(t, r.patiently(ended, func() error { return dataset.ErrUnavailable }), context.Canceled)
+}
+
+// What a later version wrote ends the sending, at the start or in the middle, and a
+// version that knows it goes on from the checkpoint.
+func TestNewerFormat(t *testing.T) {
+	dir := t.TempDir()
+	store(t, dir, calls(0, 5), calls(5, 10))
+	entry := filepath.Join(dir, "_manifest", "newer.json")
+	newer := func() { require.NoError(t, os.WriteFile(entry, []byte(`{"format": 2, "files": []}`), 0o600)) }
+	kept := &memory{}
+	next := &sink{refuse: func(attempt int, _ ptrace.Traces) error {
+		if attempt == 0 {
+			newer()
+			paths, err := filepath.Glob(filepath.Join(dir, "spans", "*", "*", "*", "*.parquet"))
+			require.NoError(t, err)
+			for _, path := range paths {
+				require.NoError(t, os.Remove(path))
+			}
+		}
+		return nil
+	}}
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "copy"), os.DirFS(filepath.Join(dir, "spans"))))
+	r := launch(t, next, kept, "path: "+dir).finished(t)
+	require.ErrorIs(t, r.host.events[0].Err(), dataset.ErrNewer)
+	for range 2 {
+		r = launch(t, next, kept, "path: "+dir).finished(t)
+		assert.Equal(t, []string{"StatusPermanentError"}, r.host.statuses())
+		assert.Contains(t, fmt.Sprint(r.logged("cannot be sent")), "_manifest/newer.json: format 2 is not known: use a newer spanloop")
+	}
+	require.NoError(t, os.Remove(entry))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "spans")))
+	require.NoError(t, os.Rename(filepath.Join(dir, "copy"), filepath.Join(dir, "spans")))
+	launch(t, next, kept, "path: "+dir).finished(t)
+	assert.Equal(t, namesOf(upTo(10)...), next.got())
 }
