@@ -23,17 +23,17 @@ const (
 // callSpan is one GenAI span of a trace: a model call, or a span around one.
 type callSpan struct {
 	id, parent pcommon.SpanID
-	kind       genai.Kind
-	// up is the place of the parent in the trace's list; below zero while it
-	// is not known.
-	up int
-	// gone is set once the span was sent on, after which it cannot be marked.
-	gone bool
-	// response is the hash of the answer's id; zero without one.
-	response uint64
 	// same is the span that counts for this one's call; empty on the one that
 	// counts.
 	same pcommon.SpanID
+	// response is the hash of the answer's id; zero without one.
+	response uint64
+	// up is the place of the parent in the trace's list; below zero while it
+	// is not known.
+	up   int32
+	kind genai.Kind
+	// gone is set once the span was sent on, after which it cannot be marked.
+	gone bool
 }
 
 var responseSeed = maphash.MakeSeed()
@@ -85,9 +85,9 @@ func (t *trace) note(s callSpan) {
 		case other.id == s.id:
 			return
 		case other.parent == s.id:
-			other.up, nested = at, true
+			other.up, nested = int32(at), true
 		case other.id == s.parent:
-			s.up = i
+			s.up = int32(i)
 		}
 		if s.response != 0 && other.response == s.response && other.kind == s.kind {
 			twin = i
@@ -117,7 +117,7 @@ func (t *trace) climb(i int) {
 	if !call.same.IsEmpty() {
 		return
 	}
-	at := call.up
+	at := int(call.up)
 	for range maxNesting {
 		if at < 0 || at == i {
 			return
@@ -133,6 +133,6 @@ func (t *trace) climb(i int) {
 			}
 			above.same = call.id
 		}
-		at = above.up
+		at = int(above.up)
 	}
 }

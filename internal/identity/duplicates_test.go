@@ -139,8 +139,7 @@ func TestDuplicatesMemoryIsBounded(t *testing.T) {
 	}
 	remembered := 0
 	for i := range r.traces.shards {
-		for element := r.traces.shards[i].recent.Front(); element != nil; element = element.Next() {
-			one := element.Value.(*trace)
+		for _, one := range r.traces.shards[i].byUse(t) {
 			remembered += len(one.spans)
 			assert.Equal(t, traceOverhead+len(one.spans)*callSpanCost, one.bytes)
 		}

@@ -4,7 +4,6 @@
 package identity
 
 import (
-	"container/list"
 	"encoding/binary"
 	"sync"
 
@@ -25,21 +24,28 @@ const (
 type traces struct{ shards []traceShard }
 
 type traceShard struct {
-	mu        sync.Mutex
-	byID      map[pcommon.TraceID]*list.Element
-	recent    *list.List
+	mu   sync.Mutex
+	byID map[pcommon.TraceID]*trace
+	// newest and oldest are the ends of the list in the order of use.
+	newest    *trace
+	oldest    *trace
 	bytes     int
 	maxBytes  int
 	maxTraces int
 }
 
-// trace is what is remembered of one trace.
+// trace is what is remembered of one trace. Tens of thousands are kept, and the
+// garbage collector looks at all of them: each is one object as long as it has one
+// span.
 type trace struct {
-	id pcommon.TraceID
+	id           pcommon.TraceID
+	newer, older *trace
 	// offers are in order of time, neighbours differ.
 	offers []offer
 	spans  []callSpan
 	bytes  int
+	// first is the room of a single span.
+	first [1]callSpan
 }
 
 func newTraces(maxTraces int) *traces {
@@ -53,8 +59,7 @@ func newTraces(maxTraces int) *traces {
 	t := &traces{shards: make([]traceShard, n)}
 	for i := range t.shards {
 		t.shards[i] = traceShard{
-			byID: map[pcommon.TraceID]*list.Element{}, recent: list.New(),
-			maxBytes: maxTraceBytes / n, maxTraces: max(1, maxTraces/n),
+			byID: map[pcommon.TraceID]*trace{}, maxBytes: maxTraceBytes / n, maxTraces: max(1, maxTraces/n),
 		}
 	}
 	return t
@@ -72,23 +77,49 @@ func (t *traces) update(id pcommon.TraceID, use func(*trace)) {
 	s := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	element, known := s.byID[id]
+	remembered, known := s.byID[id]
 	if known {
-		s.recent.MoveToFront(element)
+		s.unlink(remembered)
 	} else {
-		element = s.recent.PushFront(&trace{id: id, bytes: traceOverhead})
-		s.byID[id] = element
+		remembered = &trace{id: id, bytes: traceOverhead}
+		remembered.spans = remembered.first[:0]
+		s.byID[id] = remembered
 		s.bytes += traceOverhead
 	}
-	remembered := element.Value.(*trace)
+	s.pushFront(remembered)
 	before := remembered.bytes
 	use(remembered)
 	s.bytes += remembered.bytes - before
-	for s.recent.Len() > s.maxTraces || (s.bytes > s.maxBytes && s.recent.Len() > 1) {
-		oldest := s.recent.Remove(s.recent.Back()).(*trace)
+	for len(s.byID) > s.maxTraces || (s.bytes > s.maxBytes && len(s.byID) > 1) {
+		oldest := s.oldest
+		s.unlink(oldest)
 		delete(s.byID, oldest.id)
 		s.bytes -= oldest.bytes
 	}
+}
+
+func (s *traceShard) pushFront(t *trace) {
+	t.older = s.newest
+	if s.newest != nil {
+		s.newest.newer = t
+	} else {
+		s.oldest = t
+	}
+	s.newest = t
+}
+
+func (s *traceShard) unlink(t *trace) {
+	if t.newer != nil {
+		t.newer.older = t.older
+	} else {
+		s.newest = t.older
+	}
+	if t.older != nil {
+		t.older.newer = t.newer
+	} else {
+		s.oldest = t.newer
+	}
+	t.newer, t.older = nil, nil
 }
 
 // look calls use with a trace if it is remembered.
@@ -96,8 +127,9 @@ func (t *traces) look(id pcommon.TraceID, use func(*trace)) {
 	s := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if element, known := s.byID[id]; known {
-		s.recent.MoveToFront(element)
-		use(element.Value.(*trace))
+	if remembered, known := s.byID[id]; known {
+		s.unlink(remembered)
+		s.pushFront(remembered)
+		use(remembered)
 	}
 }

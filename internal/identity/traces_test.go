@@ -6,6 +6,8 @@ package identity
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +111,53 @@ func TestInterleavedTraces(t *testing.T) {
 	assert.Zero(t, missed)
 }
 
+// byUse lists the traces from the one that was used last on. It is the same list
+// from both ends, and holds what the map holds.
+func (s *traceShard) byUse(t *testing.T) (list []*trace) {
+	t.Helper()
+	for one := s.newest; one != nil; one = one.older {
+		list = append(list, one)
+		assert.Same(t, one, s.byID[one.id])
+	}
+	var back []*trace
+	for one := s.oldest; one != nil; one = one.newer {
+		back = append(back, one)
+	}
+	slices.Reverse(back)
+	assert.True(t, slices.Equal(back, list), "the list from its other end")
+	assert.Len(t, s.byID, len(list))
+	return list
+}
+
+// The list of traces is a plain list of least recent use, whatever is asked.
+func TestTracesAreForgottenInTheOrderOfUse(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	traces := newTraces(8)
+	var want []pcommon.TraceID
+	for range 5000 {
+		id := numbered(random.IntN(24))
+		at := slices.Index(want, id)
+		if random.IntN(3) == 0 {
+			traces.look(id, func(*trace) { assert.GreaterOrEqual(t, at, 0) })
+			if at < 0 {
+				continue
+			}
+		} else {
+			traces.update(id, func(one *trace) { one.note(callSpan{id: spanID(byte(random.IntN(4)))}) })
+		}
+		if at >= 0 {
+			want = slices.Delete(want, at, at+1)
+		}
+		want = slices.Insert(want, 0, id)
+		want = want[:min(len(want), 8)]
+		var got []pcommon.TraceID
+		for _, one := range traces.shards[0].byUse(t) {
+			got = append(got, one.id)
+		}
+		assert.Equal(t, want, got)
+	}
+}
+
 // The memory is bounded by traces and by bytes; what was seen last is kept.
 func TestTraceMemoryIsBounded(t *testing.T) {
 	r := NewResolver(Options{MaxTraces: 100})
@@ -118,7 +167,7 @@ func TestTraceMemoryIsBounded(t *testing.T) {
 		r.Note(numbered(i), spanID(1), pcommon.SpanID{}, call)
 	}
 	assert.Equal(t, 100, len(r.traces.shards[0].byID))
-	assert.Equal(t, 100, r.traces.shards[0].recent.Len())
+	assert.Len(t, r.traces.shards[0].byUse(t), 100)
 	assert.Empty(t, r.Resolve(numbered(0), at(1, 1), toolRun("f")).ToolVersion)
 	assert.NotEmpty(t, r.Resolve(numbered(999), at(1, 1), toolRun("f")).ToolVersion)
 
@@ -136,12 +185,13 @@ func TestTraceMemoryIsBounded(t *testing.T) {
 	}
 	shard := &large.traces.shards[0]
 	sum := 0
-	for element := shard.recent.Front(); element != nil; element = element.Next() {
-		sum += element.Value.(*trace).bytes
+	kept := shard.byUse(t)
+	for _, one := range kept {
+		sum += one.bytes
 	}
 	assert.Equal(t, sum, shard.bytes, "the sum that is kept is right")
 	assert.LessOrEqual(t, shard.bytes, maxTraceBytes)
-	assert.InDelta(t, maxTraceBytes>>20, shard.recent.Len(), 2)
+	assert.InDelta(t, maxTraceBytes>>20, len(kept), 2)
 }
 
 // A Resolver serves many goroutines while the registry changes under it.
