@@ -53,6 +53,8 @@ func (a *arena[T]) reset() {
 
 // rowMemory is what the rows of a push are made in.
 type rowMemory struct {
+	// touched keeps the compiler from leaving touch out.
+	touched uint64
 	// reading is the span that is read.
 	reading  spanReading
 	profiles profiles

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash/maphash"
+	"strings"
 	"unsafe"
 
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
@@ -92,7 +93,7 @@ func (t *messageTable) release() {
 // that the partition does not hold; nil for a history that stays inline. The
 // list is good until the next call.
 func (t *messageTable) refer(part partition, history string) ([]string, error) {
-	if len(history) < minHistoryMessages*minMessageBytes {
+	if len(history) < minHistoryMessages*minMessageBytes || strings.Count(history, "{") < minHistoryMessages {
 		return nil, nil
 	}
 	pieces, ok := splitHistory(history, t.pieces[:0])

@@ -73,6 +73,7 @@ func (p *push) sortSpan(span ptrace.Span, scope pcommon.InstrumentationScope, re
 	m := &p.tables.rows
 	r := &m.reading
 	*r = spanReading{}
+	m.touched += touch(span)
 	isGenAI := genai.ReadInto(&r.call, span, scope, resource)
 	if p.writer.options.Redactor != nil && (isGenAI || p.writer.options.Include == IncludeAll) {
 		span = r.redact(p.writer.options.Redactor, span, isGenAI, o)
