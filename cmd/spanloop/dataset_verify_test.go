@@ -206,8 +206,9 @@ func damages() map[string]damage {
 		"a byte of a bloom filter": flipped(func(t *testing.T, m *metadata.FileMetaData, _ int) int64 {
 			return chunk(t, m, "span_id").BloomFilterOffset() + 30
 		}),
-		"a byte of the page index": flipped(func(t *testing.T, m *metadata.FileMetaData, _ int) int64 {
-			return chunk(t, m, "start_time").GetOffsetIndexLocation().Offset + 3
+		"a byte behind the bloom filters": flipped(func(t *testing.T, m *metadata.FileMetaData, _ int) int64 {
+			c := chunk(t, m, "span_id")
+			return c.BloomFilterOffset() + int64(c.BloomFilterLength()) + 3
 		}),
 		"a byte of the footer": flipped(func(_ *testing.T, _ *metadata.FileMetaData, size int) int64 { return int64(size) - 100 }),
 		"a byte of the magic":  flipped(func(*testing.T, *metadata.FileMetaData, int) int64 { return 1 }),

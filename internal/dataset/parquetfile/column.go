@@ -10,10 +10,9 @@ import (
 	"slices"
 	"unsafe"
 
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
+	"github.com/cespare/xxhash/v2"
 )
 
 // kind is how a column is written.
@@ -58,8 +57,14 @@ type Column struct {
 	textBytes int
 
 	bounds bounds
+	bound  []byte
 	hashes []uint64
-	hasher metadata.Hasher
+	filter []uint32
+
+	// physical, codec and names are the column's in the footer: its type, its codec
+	// and the list of its path.
+	physical, codec int32
+	names           []byte
 
 	// The chunk so far.
 	chunk         []byte
@@ -100,9 +105,14 @@ func newColumn(descr *schema.Column, props *parquet.WriterProperties) (*Column, 
 	if c.bloom && c.kind != lengthText {
 		return nil, fmt.Errorf("column %s: a bloom filter is for text without a dictionary", c.path)
 	}
-	if c.bloom {
-		c.hasher = metadata.NewBloomFilter(32, 32, memory.DefaultAllocator).Hasher()
+	c.physical, c.codec = int32(descr.PhysicalType()), int32(props.CompressionFor(c.path))
+	path := descr.ColumnPath()
+	t := &compact{}
+	t.list(1, len(path), thriftBinary)
+	for _, name := range path {
+		t.text([]byte(name))
 	}
+	c.names = t.dst[1:]
 	c.stats = c.stats && c.maxRep == 0
 	c.resetPage()
 	return c, nil
@@ -306,7 +316,7 @@ func (c *Column) put(s string) {
 		c.bounds.text(s)
 	}
 	if c.bloom {
-		c.hashes = append(c.hashes, c.hasher.Sum64(unsafe.Slice(unsafe.StringData(s), len(s))))
+		c.hashes = append(c.hashes, xxhash.Sum64String(s))
 	}
 	c.append(s)
 }
@@ -355,14 +365,4 @@ func (c *Column) resetPage() {
 	}
 	c.def, c.rep, c.data, c.longs, c.bools = c.def[:0], c.rep[:0], c.data[:headroom], c.longs[:0], c.bools[:0]
 	c.pageValues, c.pageNulls, c.bounds = 0, 0, bounds{}
-}
-
-// filter returns the bloom filter of the row group's values, of a size for the
-// distinct ones.
-func (c *Column) filter() metadata.BloomFilterBuilder {
-	slices.Sort(c.hashes)
-	c.hashes = slices.Compact(c.hashes)
-	f := metadata.NewBloomFilterFromNDVAndFPP(uint32(max(len(c.hashes), 1)), 0.01, 1<<20, memory.DefaultAllocator)
-	f.InsertBulk(c.hashes)
-	return f
 }

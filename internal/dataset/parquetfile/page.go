@@ -11,9 +11,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
@@ -24,8 +22,13 @@ type page struct {
 	offset   int64
 	size     int32
 	firstRow int64
-	stats    metadata.EncodedStatistics
+	// bounds are set unless there are none.
+	bounds        bounds
+	values, nulls int
 }
+
+// empty tells that a page has nulls only.
+func (p *page) empty() bool { return p.values == p.nulls }
 
 // Numbers of the format's enumerations (parquet.thrift).
 const (
@@ -146,7 +149,7 @@ func (c *Column) closePage(p *press, rows int) error {
 		return err
 	}
 	c.pages = append(c.pages, page{
-		offset: offset, size: int32(int64(len(c.chunk)) - offset), firstRow: int64(c.firstRow), stats: c.pageStatistics(),
+		offset: offset, size: int32(int64(len(c.chunk)) - offset), firstRow: int64(c.firstRow), bounds: c.pageBounds(), values: c.pageValues, nulls: c.pageNulls,
 	})
 	c.firstRow = rows
 	c.values += c.pageValues
@@ -235,8 +238,6 @@ func (c *Column) encodingNumber() int {
 	}
 	return encodingPlain
 }
-
-func (c *Column) pageEncoding() parquet.Encoding { return parquet.Encoding(c.encodingNumber()) }
 
 // appendHeader begins a PageHeader in Thrift's compact protocol: type, sizes,
 // and the start of the struct of its kind, whose field header is given.

@@ -4,10 +4,9 @@
 package parquetfile
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
-
-	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"strings"
 )
 
 // bounds are the smallest and largest value of a page.
@@ -39,67 +38,82 @@ func (b *bounds) text(s string) {
 // maxStatistic bounds texts in statistics; longer ones have none.
 const maxStatistic = 64
 
-// pageStatistics are those of the values since the last page.
-func (c *Column) pageStatistics() metadata.EncodedStatistics {
-	s := metadata.EncodedStatistics{HasNullCount: true, NullCount: int64(c.pageNulls), AllNullValue: c.pageNulls == c.pageValues, Signed: true}
-	if !c.stats || !c.bounds.set {
-		return s
+// pageBounds are those of the values since the last page; not set when the column
+// has no statistics or they are too long.
+func (c *Column) pageBounds() bounds {
+	if !c.stats || len(c.bounds.minText) > maxStatistic || len(c.bounds.maxText) > maxStatistic {
+		return bounds{}
 	}
-	low, high := c.encodeBounds()
-	if len(low) <= maxStatistic && len(high) <= maxStatistic {
-		s.SetMin(low).SetMax(high)
-	}
-	return s
-}
-
-func (c *Column) encodeBounds() (low, high []byte) {
-	b := &c.bounds
-	switch c.kind {
-	case plainLong, deltaLong:
-		return binary.LittleEndian.AppendUint64(nil, uint64(b.minLong)), binary.LittleEndian.AppendUint64(nil, uint64(b.maxLong))
-	case plainInt:
-		return binary.LittleEndian.AppendUint32(nil, uint32(b.minLong)), binary.LittleEndian.AppendUint32(nil, uint32(b.maxLong))
-	}
-	return []byte(b.minText), []byte(b.maxText)
+	return c.bounds
 }
 
 // bounded tells whether every page has bounds or no values at all.
 func (c *Column) bounded() bool {
 	for i := range c.pages {
-		if s := &c.pages[i].stats; !s.AllNullValue && !s.HasMin {
+		if p := &c.pages[i]; !p.empty() && !p.bounds.set {
 			return false
 		}
 	}
 	return c.stats
 }
 
-// statistics are the chunk's: those of its pages together.
-func (c *Column) statistics() metadata.EncodedStatistics {
-	s := metadata.EncodedStatistics{HasNullCount: c.maxRep == 0, NullCount: int64(c.nulls), Signed: true}
-	if !c.bounded() {
-		return s
+// low is the least value of bounds as statistics hold it.
+func (c *Column) low(b *bounds) []byte { return c.encodeBound(b.set, b.minLong, b.minText) }
+
+// high is the greatest one.
+func (c *Column) high(b *bounds) []byte { return c.encodeBound(b.set, b.maxLong, b.maxText) }
+
+// encodeBound returns bytes that are good until the next call.
+func (c *Column) encodeBound(set bool, number int64, text string) []byte {
+	c.bound = c.bound[:0]
+	switch {
+	case !set:
+	case c.isText():
+		c.bound = append(c.bound, text...)
+	case c.kind == plainInt:
+		c.bound = binary.LittleEndian.AppendUint32(c.bound, uint32(number))
+	default:
+		c.bound = binary.LittleEndian.AppendUint64(c.bound, uint64(number))
 	}
-	for i := range c.pages {
-		p := &c.pages[i].stats
-		if !p.HasMin {
-			continue
-		}
-		if !s.HasMin || c.less(p.Min, s.Min) {
-			s.SetMin(p.Min)
-		}
-		if !s.HasMax || c.less(s.Max, p.Max) {
-			s.SetMax(p.Max)
-		}
-	}
-	return s
+	return c.bound
 }
 
-func (c *Column) less(a, b []byte) bool {
-	switch c.kind {
-	case plainLong, deltaLong:
-		return int64(binary.LittleEndian.Uint64(a)) < int64(binary.LittleEndian.Uint64(b))
-	case plainInt:
-		return int32(binary.LittleEndian.Uint32(a)) < int32(binary.LittleEndian.Uint32(b))
+func (c *Column) compareLow(a, b *bounds) int {
+	if c.isText() {
+		return strings.Compare(a.minText, b.minText)
 	}
-	return bytes.Compare(a, b) < 0
+	return cmp.Compare(a.minLong, b.minLong)
+}
+
+func (c *Column) compareHigh(a, b *bounds) int {
+	if c.isText() {
+		return strings.Compare(a.maxText, b.maxText)
+	}
+	return cmp.Compare(a.maxLong, b.maxLong)
+}
+
+// appendStatistics writes the chunk's: those of its pages together. Min and max of
+// the format's first version, which nobody should read, are left out.
+func (c *Column) appendStatistics(t *compact) {
+	t.i64(3, int64(c.nulls))
+	if !c.bounded() {
+		return
+	}
+	var least, greatest *bounds
+	for i := range c.pages {
+		b := &c.pages[i].bounds
+		if !b.set {
+			continue
+		}
+		if least == nil || c.compareLow(b, least) < 0 {
+			least = b
+		}
+		if greatest == nil || c.compareHigh(b, greatest) > 0 {
+			greatest = b
+		}
+	}
+	if least != nil {
+		t.binary(5, c.high(greatest))
+		t.binary(6, c.low(least))
+	}
 }
