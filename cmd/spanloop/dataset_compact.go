@@ -20,10 +20,13 @@ func newDatasetCompactCommand(a *app) *cobra.Command {
 	var target string
 	cmd := &cobra.Command{
 		Use:   "compact",
-		Short: "Merge small files into few, smaller in all",
+		Short: "Merge small files into few, and write late identity into rows",
 		Long: `Merges the small files of each folder, compresses them more, drops rows that stand
 twice, moves rows of mixed folders to their own when they are many, and merges the
-manifest's entries. Collectors write and readers read meanwhile: one manifest entry
+manifest's entries. Before, it writes into rows what other spans of their trace
+reveal: prompt, session, user, version of a tool. Rows whose prompt that changes go to
+its folder. Traces of which a span ended within --settle are left for later, other
+spans of a trace are looked for within a week around. Collectors write and readers read meanwhile: one manifest entry
 puts the new files in the place of the old ones, which are deleted by the first run
 after --grace. A run that is cut off has changed nothing or all of a folder; the
 next one goes on.`,
@@ -38,6 +41,9 @@ next one goes on.`,
 			}
 			if options.Grace < 0 {
 				return usage(fmt.Errorf("--grace: %s is below zero", options.Grace))
+			}
+			if options.Settle < 0 {
+				return usage(fmt.Errorf("--settle: %s is below zero", options.Settle))
 			}
 			options.TargetBytes = bytes
 			d, err := dataset.Open(a.Dataset)
@@ -60,6 +66,7 @@ next one goes on.`,
 	}
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "count the files that would be merged, change nothing")
 	cmd.Flags().DurationVar(&options.Grace, "grace", dataset.DefaultGrace, "how long replaced files stay for who reads them")
+	cmd.Flags().DurationVar(&options.Settle, "settle", dataset.DefaultSettle, "how long no span of a trace must have ended until its rows get what its spans reveal")
 	cmd.Flags().StringVar(&target, "target-size", "64MB", "`size` that files grow to; those of half of it stay as they are")
 	return cmd
 }
@@ -89,10 +96,18 @@ func writeCompaction(a *app, c dataset.Compaction) error {
 	if len(t.Rows) == 0 {
 		t.Columns, t.Title = nil, "nothing to merge"
 	}
+	late := c.Late
 	if c.DryRun {
 		keepColumns(t, "table", "files before", "bytes before")
+		if late.Rows > 0 {
+			t.Notes = append(t.Notes, fmt.Sprintf("late identity: %d spans would get what others of their trace reveal, in %d files", late.Rows, late.Files))
+		}
 		t.Notes = append(t.Notes, "dry run: these files would be merged; nothing was changed")
 	} else {
+		if late.Rows > 0 {
+			t.Notes = append(t.Notes, fmt.Sprintf("late identity: %d spans got what others of their trace reveal, %d of them went to the folder of another prompt; %d files were written anew",
+				late.Rows, late.Moved, late.Files))
+		}
 		t.Notes = append(t.Notes, fmt.Sprintf("manifest entries: %d before, %d after", c.EntriesBefore, c.EntriesAfter))
 	}
 	if c.Deleted > 0 {

@@ -21,11 +21,14 @@ type CompactionConfig struct {
 	TargetBytes int64 `mapstructure:"target_bytes"`
 	// Grace is how long replaced files stay for who reads them.
 	Grace time.Duration `mapstructure:"grace"`
+	// Settle is for how long no span of a trace must have ended until rows get what
+	// its spans reveal about each other.
+	Settle time.Duration `mapstructure:"settle"`
 }
 
 // defaultCompaction is measured: docs/decisions/0019-self-compaction.md.
 var defaultCompaction = CompactionConfig{
-	Interval: 5 * time.Minute, MinFiles: 8, TargetBytes: 8 << 20, Grace: dataset.DefaultGrace,
+	Interval: 5 * time.Minute, MinFiles: 8, TargetBytes: 8 << 20, Grace: dataset.DefaultGrace, Settle: dataset.DefaultSettle,
 }
 
 // leastTarget keeps merged files larger than their footers by far.
@@ -45,6 +48,9 @@ func (c *CompactionConfig) Validate() error {
 	}
 	if c.Grace < 0 {
 		problems = append(problems, fmt.Errorf("grace: %s is below zero", c.Grace))
+	}
+	if c.Settle < 0 {
+		problems = append(problems, fmt.Errorf("settle: %s is below zero", c.Settle))
 	}
 	return errors.Join(problems...)
 }

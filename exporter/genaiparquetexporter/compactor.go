@@ -146,7 +146,7 @@ func (c *compactor) compact(ctx context.Context) (result dataset.Compaction, err
 	pace := &pacer{busy: func() bool { return c.pushes.Load() > 0 }, resumed: time.Now()}
 	result, err = set.Compact(ctx, dataset.CompactOptions{
 		TargetBytes: c.config.TargetBytes, MinFiles: c.config.MinFiles, Grace: c.config.Grace,
-		BufferBytes: bufferBytes, MaxTime: maxRun, Pause: pace.pause,
+		BufferBytes: bufferBytes, MaxTime: maxRun, Pause: pace.pause, Settle: c.config.Settle,
 	})
 	return result, errors.Join(err, set.Close())
 }

@@ -65,7 +65,11 @@ func TestCompactionRuns(t *testing.T) {
 		require.NoError(t, traces.ConsumeTraces(t.Context(), td))
 	}
 	require.NoError(t, logs.Shutdown(t.Context()))
-	assert.Eventually(t, func() bool { return len(spanFiles(t, dir)) == 1 }, 20*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool {
+		// A run that is stopped before its end is not counted.
+		_, err := telemetry.GetMetric("otelcol_exporter_genai_parquet_compacted_files")
+		return err == nil && len(spanFiles(t, dir)) == 1
+	}, 20*time.Second, 10*time.Millisecond)
 	require.NoError(t, traces.Shutdown(t.Context()))
 	assert.Empty(t, compactors.byPath)
 	assert.Equal(t, 2*pushes, rows(t, dir))

@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, "genai", c.Include)
 	assert.Equal(t, "zstd", c.Compression)
 	assert.Equal(t, 64<<20, c.MaxSpanBytes)
-	assert.Equal(t, CompactionConfig{Interval: 5 * time.Minute, MinFiles: 8, TargetBytes: 8 << 20, Grace: 15 * time.Minute}, *c.Compaction.Get())
+	assert.Equal(t, CompactionConfig{Interval: 5 * time.Minute, MinFiles: 8, TargetBytes: 8 << 20, Grace: 15 * time.Minute, Settle: 10 * time.Minute}, *c.Compaction.Get())
 	queue := c.Queue.Get()
 	assert.True(t, queue.BlockOnOverflow, "senders wait, nothing is dropped")
 	assert.EqualValues(t, 64<<20, queue.QueueSize)
@@ -70,6 +70,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"compaction: interval: 0s is not above zero":                               {"compaction": map[string]any{"interval": "0s"}},
 		"compaction: min_files: 1 is below 2":                                      {"compaction": map[string]any{"min_files": 1}},
 		"compaction: target_bytes: 1000 is below 1048576":                          {"compaction": map[string]any{"target_bytes": 1000}},
+		"compaction: settle: -1s is below zero":                                    {"compaction": map[string]any{"settle": "-1s"}},
 		"compaction: grace: -1s is below zero":                                     {"compaction": map[string]any{"grace": "-1s"}},
 		"num_consumers":                                                            {"sending_queue": map[string]any{"num_consumers": 0}},
 		"queue_size":                                                               {"sending_queue": map[string]any{"queue_size": 0}},

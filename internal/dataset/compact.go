@@ -49,6 +49,9 @@ type CompactOptions struct {
 	MaxTime time.Duration
 	// Pause is called after each piece of work and may wait.
 	Pause func(context.Context) error
+	// Settle is for how long no span of a trace must have ended until rows get what
+	// its spans reveal about each other; DefaultSettle when it is negative.
+	Settle time.Duration
 	// DryRun only counts.
 	DryRun bool
 
@@ -60,6 +63,7 @@ type CompactOptions struct {
 type Compaction struct {
 	DryRun bool              `json:"dry_run"`
 	Tables []TableCompaction `json:"tables"`
+	Late   LateCompaction    `json:"late_identity"`
 	Cleaning
 	// Skipped are files that were left as they are because they cannot be read.
 	Skipped []Finding `json:"skipped"`
@@ -100,7 +104,10 @@ func (k *keeper) compact(ctx context.Context, options CompactOptions) (Compactio
 		options.TargetBytes = DefaultTargetBytes
 	}
 	options.MinFiles = max(options.MinFiles, 2)
-	c := &compactor{keeper: k, options: options, began: k.now()}
+	if options.Settle < 0 {
+		options.Settle = DefaultSettle
+	}
+	c := &compactor{keeper: k, options: options, began: k.now(), looked: map[string]bool{}}
 	k.bufferBytes = options.BufferBytes
 	c.result.DryRun = options.DryRun
 	var err error
@@ -122,9 +129,31 @@ type compactor struct {
 	options CompactOptions
 	result  Compaction
 	began   time.Time
+	settled *settledFiles
+	// looked are the span files whose traces were looked at by this run.
+	looked map[string]bool
 }
 
 func (c *compactor) run(ctx context.Context) error {
+	c.settled = readSettled(ctx, c.store)
+	if err := c.fillLate(ctx); err != nil {
+		return err
+	}
+	if err := c.mergeTables(ctx); err != nil || c.options.DryRun {
+		return err
+	}
+	if err := c.refresh(ctx); err != nil {
+		return err
+	}
+	return c.settled.write(ctx, c.store, c.m.files)
+}
+
+// late tells that the run has had its time.
+func (c *compactor) late() bool {
+	return c.options.MaxTime > 0 && c.now().Sub(c.began) >= c.options.MaxTime
+}
+
+func (c *compactor) mergeTables(ctx context.Context) error {
 	for _, table := range Tables {
 		if err := c.refresh(ctx); err != nil {
 			return err
@@ -139,7 +168,7 @@ func (c *compactor) run(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if c.options.MaxTime > 0 && c.now().Sub(c.began) >= c.options.MaxTime {
+			if c.late() {
 				break
 			}
 			if err := c.merge(ctx, &counts, job); err != nil {
@@ -198,8 +227,12 @@ func (c *compactor) tiers(files []File) [][]File {
 }
 
 // bins divides files into runs of at most limit bytes, in order of time; a run of
-// one file is left out, unless it is mixed.
+// one file is left out.
 func bins(files []File, limit int64) [][]File {
+	return slices.DeleteFunc(inBins(files, limit), func(bin []File) bool { return len(bin) < 2 })
+}
+
+func inBins(files []File, limit int64) [][]File {
 	slices.SortFunc(files, func(a, b File) int {
 		return cmp.Or(a.MinTime.Compare(b.MinTime), strings.Compare(a.Path, b.Path))
 	})
@@ -214,8 +247,7 @@ func bins(files []File, limit int64) [][]File {
 		bin = append(bin, f)
 		bytes, rows = bytes+f.Bytes, rows+f.Rows
 	}
-	list = append(list, bin)
-	return slices.DeleteFunc(list, func(bin []File) bool { return len(bin) < 2 })
+	return append(list, bin)
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
@@ -258,6 +290,7 @@ func (c *compactor) merge(ctx context.Context, counts *TableCompaction, files []
 		if err := c.commit(ctx, added, removedOf(like, added)); err != nil {
 			return err
 		}
+		c.inherit(like, added)
 		counts.add(like, added, r.duplicates)
 	}
 	return nil
@@ -418,8 +451,14 @@ func (c *compactor) ownFolders(ctx context.Context, r *rewrite) (func(*parquetfi
 
 // folderOf is the folder of a row's own partition.
 func folderOf(table string, rows *parquetfile.Rows, row int) (string, bool) {
+	part, ok := partitionOf(rows, row)
+	return part.dir(table), ok
+}
+
+// partitionOf is a row's own partition; false when its columns do not say.
+func partitionOf(rows *parquetfile.Rows, row int) (partition, bool) {
 	name, named := rows.Text("prompt_name", row)
 	version, versioned := rows.Text("prompt_version", row)
 	day, dated := rows.Long("date", row)
-	return partition{name: name, version: version, day: int32(day)}.dir(table), named && versioned && dated
+	return partition{name: name, version: version, day: int32(day)}, named && versioned && dated
 }

@@ -6,6 +6,8 @@ package dataset
 import (
 	"encoding/hex"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -25,7 +27,10 @@ type heldKey struct {
 
 // heldSpan is a span whose score events are still in the scores table.
 type heldSpan struct {
-	span   ptrace.Span
+	span ptrace.Span
+	// home is where the scores were written: the folder of the prompt that the span
+	// itself gave, when that of another span was filled in; else empty.
+	home   string
 	count  int32
 	flat   bool
 	scores map[int32]evaluator.Score
@@ -44,8 +49,45 @@ func (b *traceBuilder) await(r *row, span ptrace.Span) {
 		return
 	}
 	b.held[heldKey{span.TraceID(), span.SpanID(), at}] = &heldSpan{
-		span: span, count: count, flat: flat.Value(r.index), scores: map[int32]evaluator.Score{},
+		span: span, home: r.home(), count: count, flat: flat.Value(r.index), scores: map[int32]evaluator.Score{},
 	}
+}
+
+// home is the folder, without table and date, of the prompt that a span itself gave
+// when that is not the one that its columns hold now; else empty.
+func (r *row) home() string {
+	before := r.before()
+	name, renamed := before["prompt_name"]
+	version, changed := before["prompt_version"]
+	if !renamed && !changed {
+		return ""
+	}
+	part := partition{name: r.text("prompt_name"), version: r.text("prompt_version")}
+	if renamed {
+		part.name = orWord(name, Unresolved)
+	}
+	if changed {
+		part.version = orWord(version, NoVersion)
+	}
+	return promptFolder(part.dir(TableScores))
+}
+
+// leftAt tells whether a file of scores is in the folder of a prompt that spans of
+// the builder had when they came.
+func (b *traceBuilder) leftAt(f File) bool {
+	names := promptFolder(path.Dir(f.Path))
+	for _, held := range b.held {
+		if held.home == names {
+			return true
+		}
+	}
+	return false
+}
+
+// promptFolder is a partition's folder without table and date.
+func promptFolder(dir string) string {
+	_, names, _ := strings.Cut(path.Dir(dir), "/")
+	return names
 }
 
 // addScores takes from a batch of score rows those that stand for events.

@@ -134,10 +134,35 @@ func talk(td ptrace.Traces, messages int) ptrace.Traces {
 // one that was never killed.
 func TestCompactKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	begun, finished := crashSet(t), t.TempDir()
+	killAnywhere(t, crashSet(t), 18)
+}
+
+// The same with rows that get what other spans of their trace reveal, and move
+// with their messages.
+func TestLateIdentityKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	w, dir := newWriter(t, WriterOptions{})
+	for i := range 2 {
+		// The agent that names the prompt comes after its calls.
+		td := talk(below(shifted(calls(3), i), byte(i)), 3+2*i)
+		newGenerator(uint64(i)).scores(spanAt(td, 0))
+		_, err := w.WriteTraces(t.Context(), td)
+		require.NoError(t, err)
+		_, err = w.WriteTraces(t.Context(), agentOf(td, "greet", "3"))
+		require.NoError(t, err)
+	}
+	result := killAnywhere(t, dir, 8)
+	assert.Equal(t, int64(6), result.Late.Moved)
+}
+
+// killAnywhere compacts copies of a dataset of so many spans, each killed before
+// another operation, and returns what one does that is not.
+func killAnywhere(t *testing.T, begun string, spans int) Compaction {
+	t.Helper()
+	finished := t.TempDir()
 	require.NoError(t, os.CopyFS(finished, os.DirFS(begun)))
 	want, _ := spanKeys(t, finished)
-	require.Len(t, want, 18)
+	require.Len(t, want, spans)
 	traces := readSpans(t, finished)
 	whole := &mortalStore{Store: unsynced(finished)}
 	whole.each = func() {
@@ -146,7 +171,7 @@ func TestCompactKilledAnywhere(t *testing.T) {
 		require.Equal(t, want, stored)
 		require.Empty(t, datasettest.Diff(traces, readSpans(t, finished)))
 	}
-	_, err := newKeeper(whole, 0, nil).compact(t.Context(), CompactOptions{})
+	done, err := newKeeper(whole, 0, nil).compact(t.Context(), CompactOptions{})
 	require.NoError(t, err)
 	require.Greater(t, whole.done, 20)
 	result := parquetIn(tree(t, finished))
@@ -156,7 +181,7 @@ func TestCompactKilledAnywhere(t *testing.T) {
 		_, err := newKeeper(&mortalStore{Store: unsynced(dir), dieAt: dieAt}, 0, nil).compact(t.Context(), CompactOptions{})
 		if err == nil {
 			require.GreaterOrEqual(t, dieAt, whole.done, "only giving the lease back may fail without an error")
-			break
+			return done
 		}
 		require.ErrorIs(t, err, errKilled, "operation %d", dieAt)
 		read, stored := spanKeys(t, dir)

@@ -4,10 +4,13 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,71 +134,136 @@ func (k *keeper) abandoned(ctx context.Context) ([]File, error) {
 	return k.settled(ctx, files)
 }
 
+// place is a folder of messages, and the partition of the spans in it that refer to
+// them.
+type place struct {
+	dir  string
+	part partition
+}
+
 // follow copies the messages that spans refer to into the folders that the spans
 // move to from a mixed one. The mixed folder keeps its own.
 func (c *compactor) follow(ctx context.Context, from, moved []File) ([]File, error) {
-	mixed := path.Dir(from[0].Path)
-	wanted := map[string]map[string]struct{}{}
+	mixed, wanted := path.Dir(from[0].Path), wantedMessages{}
 	for _, f := range moved {
 		if dir := path.Dir(f.Path); dir != mixed {
-			refs, err := c.referred(ctx, []File{f})
+			columns := append([]string{refsColumn, "date"}, partitionColumns...)
+			err := c.eachChosen(ctx, f, "span_id", nil, columns, func(rows *parquetfile.Rows, chosen []int) error {
+				for _, i := range chosen {
+					wanted.add(dir, rows, i)
+				}
+				return nil
+			})
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", f.Path, err)
+				return nil, err
 			}
-			wanted[messagesFolder(dir)] = refs
 		}
 	}
-	missing := 0
-	for _, refs := range wanted {
-		missing += len(refs)
+	return c.copyMessages(ctx, from, wanted)
+}
+
+// wantedMessages are the hashes of messages that spans refer to.
+type wantedMessages map[place]map[string]struct{}
+
+// add notes what a row of the table spans refers to that is in a folder now.
+func (w wantedMessages) add(dir string, rows *parquetfile.Rows, i int) {
+	if !rows.Has(refsColumn) {
+		return
 	}
-	if missing == 0 {
-		return nil, nil
+	for _, hash := range rows.Texts(refsColumn, i) {
+		part, _ := partitionOf(rows, i)
+		key := place{messagesFolder(dir), part}
+		if w[key] == nil {
+			w[key] = map[string]struct{}{}
+		}
+		w[key][hash] = struct{}{}
 	}
+}
+
+// copyMessages copies messages from the folder that spans leave to those where
+// they are wanted.
+func (c *compactor) copyMessages(ctx context.Context, from []File, wanted wantedMessages) ([]File, error) {
+	places := map[string][]place{}
+	for to, hashes := range wanted {
+		for hash := range hashes {
+			places[hash] = append(places[hash], to)
+		}
+	}
+	first, last := timesOf(from)
 	var files []File
-	kinds := c.alike(ctx, c.messagesBeside(from))
-	for _, key := range sortedKeys(kinds) {
-		writer, err := c.copier(ctx, TableMessages, key, kinds[key][0])
-		if err != nil {
-			return nil, err
+	for _, f := range nearestTo(File{MaxTime: last}, c.messagesOf(path.Dir(from[0].Path))) {
+		if len(places) == 0 {
+			break
 		}
-		r := &rewrite{store: c.store, table: TableMessages, inputs: kinds[key], writer: writer, taken: c.taken()}
-		c.bounded(r)
-		r.route = func(rows *parquetfile.Rows, i int) string {
-			dir, _ := folderOf(TableMessages, rows, i)
-			return dir
-		}
-		r.drop = func(rows *parquetfile.Rows, i int) bool {
-			hash, _ := rows.Text("hash", i)
-			refs := wanted[r.route(rows, i)]
-			_, needed := refs[hash]
-			if needed {
-				delete(refs, hash)
-				missing--
+		for key := range c.alike(ctx, []File{f}) {
+			copied, err := c.copyFrom(ctx, f, key, places)
+			if err != nil {
+				return nil, err
 			}
-			return !needed
+			files = append(files, copied...)
 		}
-		added, err := r.run(ctx)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, added...)
 	}
-	if missing > 0 {
+	if len(places) > 0 {
 		return nil, errNoMessages
+	}
+	for i := range files {
+		// Readers look for messages by the times of their spans.
+		files[i].MinTime, files[i].MaxTime = first, last
 	}
 	return files, nil
 }
 
-// messagesBeside are the files of messages that came with spans of mixed files:
-// pushes put no others there.
-func (c *compactor) messagesBeside(spans []File) (files []File) {
-	first, last := timesOf(spans)
+// messagesOf are the files of messages that spans of a folder may refer to.
+func (c *compactor) messagesOf(spans string) (files []File) {
 	for _, f := range c.m.files {
-		if f.Table == TableMessages && path.Dir(f.Path) == messagesFolder(path.Dir(spans[0].Path)) &&
-			!f.MinTime.After(last) && !f.MaxTime.Before(first) {
+		if f.Table == TableMessages && path.Dir(f.Path) == messagesFolder(spans) {
 			files = append(files, f)
 		}
 	}
 	return files
+}
+
+// copyFrom copies messages of a file to their places, which are done then.
+func (c *compactor) copyFrom(ctx context.Context, f File, columns string, places map[string][]place) ([]File, error) {
+	writer, err := c.copier(ctx, TableMessages, columns, f)
+	if err != nil {
+		return nil, err
+	}
+	r := &rewrite{store: c.store, table: TableMessages, inputs: []File{f}, writer: writer, taken: c.taken()}
+	c.bounded(r)
+	s := newScatter(r)
+	where := func(rows *parquetfile.Rows, i int) bool {
+		hash, _ := rows.Text("hash", i)
+		return len(places[hash]) > 0
+	}
+	err = c.eachChosen(ctx, f, "hash", where, nil, func(rows *parquetfile.Rows, chosen []int) error {
+		lots := map[place][]int{}
+		for _, i := range chosen {
+			hash, _ := rows.Text("hash", i)
+			for _, to := range places[hash] {
+				lots[to] = append(lots[to], i)
+			}
+			delete(places, hash)
+		}
+		for _, to := range slices.SortedFunc(maps.Keys(lots), comparePlaces) {
+			picked := rows.Pick(lots[to])
+			for i := range picked.N {
+				picked.SetText("prompt_name", i, to.part.name)
+				picked.SetText("prompt_version", i, to.part.version)
+				picked.SetInt("date", i, to.part.day)
+			}
+			if err := s.put(ctx, to.dir, picked); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.finish(ctx)
+}
+
+func comparePlaces(a, b place) int {
+	return cmp.Or(strings.Compare(a.dir, b.dir), comparePartitions(a.part, b.part))
 }

@@ -3,36 +3,68 @@
 
 package dataset
 
+import (
+	"fmt"
+	"strings"
+)
+
 // lateIdentityColumn is the column that says what of a row's identity other spans
 // of its trace revealed: a JSON object of the columns that were filled in, each
 // with what the span itself gave.
 const lateIdentityColumn = "late_identity"
 
+// ownColumn is what a span itself gave of a column, where a row holds what was
+// filled in.
+func ownColumn(column, stored string) string {
+	return fmt.Sprintf(`CASE WHEN contains(late_identity, '"%s":') THEN late_identity ->> '%s' ELSE %s END`, column, column, stored)
+}
+
+// lateStored and lateOwn are what rows hold in the columns that are filled in, and
+// what their spans gave.
+const lateStored = `struct_pack(session_id := session_id, user_id := user_id, tool_version := tool_version, variant_id := variant_id,
+      prompt := struct_pack(name := nullif(prompt_name, '__unresolved__'), version := nullif(prompt_version, '__none__'), hash := prompt_hash,
+        label := prompt_label, resolution := prompt_resolution, reason := prompt_unresolved_reason, variables := prompt_variables))`
+
+var lateOwn = fmt.Sprintf(`struct_pack(session_id := %s, user_id := %s, tool_version := %s, variant_id := %s,
+      prompt := struct_pack(name := %s, version := %s, hash := %s, label := %s, resolution := %s, reason := %s,
+        variables := CASE WHEN contains(late_identity, '"prompt_variables":') THEN MAP {} ELSE prompt_variables END))`,
+	ownColumn("session_id", "session_id"), ownColumn("user_id", "user_id"), ownColumn("tool_version", "tool_version"),
+	ownColumn("variant_id", "variant_id"), ownColumn("prompt_name", "nullif(prompt_name, '__unresolved__')"),
+	ownColumn("prompt_version", "nullif(prompt_version, '__none__')"), ownColumn("prompt_hash", "prompt_hash"),
+	ownColumn("prompt_label", "prompt_label"), ownColumn("prompt_resolution", "prompt_resolution"),
+	ownColumn("prompt_unresolved_reason", "prompt_unresolved_reason"))
+
 // lateNodes are the rows of the traces in which a span may reveal something about
-// another one; a trace in which every span says all, or none does, has none. What
-// a span says of its prompt is without fingerprints, which stand for no name.
-const lateNodes = `
-  SELECT trace_id, span_id, parent_span_id, is_replay, start_unix_nano AS began, start_unix_nano + duration_ns AS ended, call_kind, counted,
-    session_id, user_id, tool_name, tool_version, tool_versions, toolset_hash, model_hash, params_hash, variant_id,
-    CASE WHEN prompt_name NOT IN ('__unresolved__', '__other__')
-      AND NOT (prompt_resolution = 'fingerprint' AND starts_with(prompt_name, 'fp-')) THEN prompt_name END AS said_name,
-    CASE WHEN prompt_version <> '__none__'
-      AND NOT (prompt_resolution = 'fingerprint' AND starts_with(prompt_version, 'fp-')) THEN prompt_version END AS said_version,
-    call_kind = 'inference' AND prompt_resolution IN ('none', 'ambiguous', 'fingerprint') AS borrows,
+// another one: a trace in which every span says all, or none does, has none, and
+// neither has one whose rows hold already what their spans reveal, unless several
+// spans say something different. What a span says of its prompt is without
+// fingerprints, which stand for no name.
+var lateNodes = `
+  SELECT * EXCLUDE (prompt_resolution), own.session_id AS session_id, own.user_id AS user_id, own.prompt AS prompt,
+    CASE WHEN own.prompt.name <> '__other__'
+      AND NOT (own.prompt.resolution = 'fingerprint' AND starts_with(own.prompt.name, 'fp-')) THEN own.prompt.name END AS said_name,
+    CASE WHEN NOT (own.prompt.resolution = 'fingerprint' AND starts_with(own.prompt.version, 'fp-')) THEN own.prompt.version END AS said_version,
+    call_kind = 'inference' AND own.prompt.resolution IN ('none', 'ambiguous', 'fingerprint') AS borrows,
     said_name IS NOT NULL AND call_kind NOT IN ('tool', 'evaluation')
       AND NOT (counted AND call_kind IN ('inference', 'embeddings', 'rerank')) AS mentions,
-    mentions AND said_version IS NOT NULL AND prompt_resolution IN ('explicit', 'label', 'hash', 'template') AS lends,
-    struct_pack(name := nullif(prompt_name, '__unresolved__'), version := nullif(prompt_version, '__none__'), hash := prompt_hash,
-      label := prompt_label, resolution := prompt_resolution, reason := prompt_unresolved_reason, variables := prompt_variables) AS prompt
-  FROM spans_files
-  WHERE trace_id IN (
-    SELECT trace_id FROM spans_files GROUP BY trace_id
-    HAVING count(session_id) BETWEEN 1 AND count(*) - 1 OR count(user_id) BETWEEN 1 AND count(*) - 1
-      OR bool_or(call_kind = 'tool' AND tool_name IS NOT NULL AND tool_version IS NULL) AND bool_or(toolset_hash IS NOT NULL)
-      OR bool_or(call_kind = 'inference' AND prompt_resolution IN ('none', 'ambiguous', 'fingerprint'))
-        AND bool_or(prompt_resolution IN ('explicit', 'label', 'hash', 'template') AND call_kind NOT IN ('tool', 'evaluation')
-          AND NOT (counted AND call_kind IN ('inference', 'embeddings', 'rerank'))))
-  QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano, late_identity) = 1`
+    mentions AND said_version IS NOT NULL AND own.prompt.resolution IN ('explicit', 'label', 'hash', 'template') AS lends
+  FROM (SELECT trace_id, span_id, parent_span_id, is_replay, start_unix_nano AS began, start_unix_nano + duration_ns AS ended, call_kind, counted,
+      tool_name, tool_versions, toolset_hash, model_hash, params_hash, prompt_resolution,
+      ` + lateStored + ` AS stored,
+      ` + lateOwn + ` AS own
+    FROM spans_files
+    WHERE trace_id IN (
+      SELECT trace_id FROM spans_files GROUP BY trace_id
+      HAVING count(session_id) BETWEEN 1 AND count(*) - 1 OR count(user_id) BETWEEN 1 AND count(*) - 1
+        OR bool_or(call_kind = 'tool' AND tool_name IS NOT NULL AND tool_version IS NULL) AND bool_or(toolset_hash IS NOT NULL)
+        OR bool_or(call_kind = 'inference' AND prompt_resolution IN ('none', 'ambiguous', 'fingerprint'))
+          AND bool_or(prompt_resolution IN ('explicit', 'label', 'hash', 'template') AND call_kind NOT IN ('tool', 'evaluation')
+            AND NOT (counted AND call_kind IN ('inference', 'embeddings', 'rerank')))
+        OR bool_or(late_identity IS NOT NULL) AND (min(session_id) <> max(session_id) OR min(user_id) <> max(user_id)
+          OR bool_or(contains(late_identity, '"tool_version":')) AND min(toolset_hash) <> max(toolset_hash)
+          OR bool_or(contains(late_identity, '"prompt_resolution":')) AND count(*) FILTER (prompt_name NOT IN ('__unresolved__', '__other__')
+            AND call_kind NOT IN ('tool', 'evaluation') AND NOT (counted AND call_kind IN ('inference', 'embeddings', 'rerank'))) > 1))
+    QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano, late_identity) = 1)`
 
 // lateOthers are the sessions, users and tool versions. A trace has one session,
 // or it is not known which. A tool's version is the only one that the trace
@@ -41,7 +73,7 @@ const lateNodes = `
 const lateOthers = `
 people AS (
   SELECT trace_id, is_replay, CASE WHEN min(session_id) = max(session_id) THEN min(session_id) END AS session_id,
-    CASE WHEN min(user_id) = max(user_id) THEN min(user_id) END AS user_id
+    CASE WHEN min(user_id) = max(user_id) THEN min(user_id) END AS user_id, count(session_id) AS sessions, count(user_id) AS users
   FROM nodes GROUP BY trace_id, is_replay),
 offers AS (
   SELECT trace_id, is_replay, began, tool, any_value(version) AS version
@@ -53,7 +85,7 @@ tools AS (
   SELECT n.trace_id, n.span_id, CASE WHEN min(o.version) = max(o.version) THEN min(o.version)
     ELSE arg_max(o.version, (o.began, o.version)) FILTER (o.began <= n.began) END AS tool_version
   FROM nodes n JOIN offers o ON o.trace_id = n.trace_id AND o.is_replay = n.is_replay AND o.tool = n.tool_name
-  WHERE n.call_kind = 'tool' AND n.tool_version IS NULL
+  WHERE n.call_kind = 'tool' AND n.own.tool_version IS NULL
   GROUP BY n.trace_id, n.span_id)`
 
 // latePrompts walk up from each unresolved model call. At every step a span of
@@ -78,12 +110,12 @@ named AS (
   FROM walk w JOIN nodes n ON n.trace_id = w.trace_id AND n.span_id = w.up AND n.is_replay = w.is_replay
   WHERE n.mentions AND n.span_id <> w.span_id),
 lent AS (
-  SELECT trace_id, span_id, arg_max(lender, (began, lender)) FILTER (lends) AS lender
+  SELECT trace_id, span_id, CASE WHEN min(said_name) = max(said_name) AND min(said_version) = max(said_version)
+    THEN arg_max(lender, (began, lender)) FILTER (lends) END AS lender
   FROM (FROM named QUALIFY level = min(level) OVER (PARTITION BY trace_id, span_id))
-  GROUP BY trace_id, span_id
-  HAVING min(said_name) = max(said_name) AND min(said_version) = max(said_version) AND bool_or(lends)),
+  GROUP BY trace_id, span_id),
 taken AS (
-  SELECT n.trace_id, n.span_id, n.prompt AS own, n.toolset_hash, n.model_hash, n.params_hash, n.variant_id,
+  SELECT n.trace_id, n.span_id, n.toolset_hash, n.model_hash, n.params_hash, n.own.variant_id AS variant_id,
     struct_pack(name := p.prompt.name, version := p.prompt.version, hash := p.prompt.hash, label := coalesce(n.prompt.label, p.prompt.label),
       resolution := p.prompt.resolution, reason := p.prompt.reason,
       variables := CASE WHEN cardinality(n.prompt.variables) > 0 THEN n.prompt.variables ELSE p.prompt.variables END) AS prompt
@@ -93,50 +125,63 @@ taken AS (
   WINDOW beside AS (PARTITION BY n.trace_id, l.lender)
   QUALIFY min(n.prompt.hash) FILTER (n.counted) OVER beside IS NOT DISTINCT FROM max(n.prompt.hash) FILTER (n.counted) OVER beside),
 prompts_taken AS (
-  SELECT trace_id, span_id, own, prompt, variant_id AS own_variant, CASE WHEN variant_id IS NOT NULL THEN
-    'sha256:' || sha256('{"model":"' || coalesce(model_hash, '') || '","params":"' || coalesce(params_hash, '') || '","prompt":'
-      || to_json(coalesce(prompt.hash, prompt.name || '@' || prompt.version)) || ',"toolset":"' || coalesce(toolset_hash, '') || '"}') END AS variant
+  SELECT trace_id, span_id, prompt, CASE WHEN variant_id IS NOT NULL THEN
+    'sha256:' || sha256('{"model":' || to_json(coalesce(model_hash, '')) || ',"params":' || to_json(coalesce(params_hash, '')) || ',"prompt":'
+      || to_json(coalesce(prompt.hash, prompt.name || '@' || prompt.version)) || ',"toolset":' || to_json(coalesce(toolset_hash, '')) || '}') END AS variant_id
   FROM taken)`
 
-// lateView is late_spans: what was filled in, for each row that anything was.
-const lateView = `
+// lateView is late_spans: what rows are to hold that do not hold it. What was
+// written into a row stays where no span is left that tells.
+var lateView = `
 CREATE OR REPLACE VIEW late_spans AS
 WITH RECURSIVE nodes AS MATERIALIZED (` + lateNodes + `),` + lateOthers + `,` + latePrompts + `,
 late AS (
-  SELECT n.trace_id, n.span_id, CASE WHEN n.session_id IS NULL THEN a.session_id END AS session_id,
-    CASE WHEN n.user_id IS NULL THEN a.user_id END AS user_id, t.tool_version, p.own, p.prompt, p.own_variant, p.variant
+  SELECT n.trace_id, n.span_id, n.own, n.stored, struct_pack(
+    session_id := coalesce(n.session_id, CASE WHEN a.sessions = 0 THEN n.stored.session_id ELSE a.session_id END),
+    user_id := coalesce(n.user_id, CASE WHEN a.users = 0 THEN n.stored.user_id ELSE a.user_id END),
+    tool_version := CASE WHEN t.span_id IS NULL THEN n.stored.tool_version ELSE t.tool_version END,
+    variant_id := CASE WHEN p.span_id IS NOT NULL THEN p.variant_id WHEN d.span_id IS NOT NULL THEN n.own.variant_id ELSE n.stored.variant_id END,
+    prompt := CASE WHEN p.span_id IS NOT NULL THEN p.prompt WHEN d.span_id IS NOT NULL THEN n.prompt ELSE n.stored.prompt END) AS final
   FROM nodes n
   LEFT JOIN people a ON a.trace_id = n.trace_id AND a.is_replay = n.is_replay
   LEFT JOIN tools t ON t.trace_id = n.trace_id AND t.span_id = n.span_id
-  LEFT JOIN prompts_taken p ON p.trace_id = n.trace_id AND p.span_id = n.span_id
-  WHERE n.session_id IS NULL AND a.session_id IS NOT NULL OR n.user_id IS NULL AND a.user_id IS NOT NULL
-    OR t.tool_version IS NOT NULL OR p.prompt IS NOT NULL)
-SELECT trace_id, span_id, session_id, user_id, tool_version, prompt, variant, concat_ws(',',
-  CASE WHEN session_id IS NOT NULL THEN '"session_id":null' END,
-  CASE WHEN user_id IS NOT NULL THEN '"user_id":null' END,
-  CASE WHEN own.name IS DISTINCT FROM prompt.name THEN '"prompt_name":' || coalesce(CAST(to_json(own.name) AS VARCHAR), 'null') END,
-  CASE WHEN own.version IS DISTINCT FROM prompt.version THEN '"prompt_version":' || coalesce(CAST(to_json(own.version) AS VARCHAR), 'null') END,
-  CASE WHEN own.hash IS DISTINCT FROM prompt.hash THEN '"prompt_hash":' || coalesce(CAST(to_json(own.hash) AS VARCHAR), 'null') END,
-  CASE WHEN own.label IS DISTINCT FROM prompt.label THEN '"prompt_label":' || coalesce(CAST(to_json(own.label) AS VARCHAR), 'null') END,
-  CASE WHEN own.resolution IS DISTINCT FROM prompt.resolution THEN '"prompt_resolution":' || coalesce(CAST(to_json(own.resolution) AS VARCHAR), 'null') END,
-  CASE WHEN own.reason IS DISTINCT FROM prompt.reason THEN '"prompt_unresolved_reason":' || coalesce(CAST(to_json(own.reason) AS VARCHAR), 'null') END,
-  CASE WHEN own.variables IS DISTINCT FROM prompt.variables THEN '"prompt_variables":null' END,
-  CASE WHEN own_variant IS DISTINCT FROM variant THEN '"variant_id":' || coalesce(CAST(to_json(own_variant) AS VARCHAR), 'null') END,
-  CASE WHEN tool_version IS NOT NULL THEN '"tool_version":null' END) AS before
-FROM late;
+  LEFT JOIN lent d ON d.trace_id = n.trace_id AND d.span_id = n.span_id
+  LEFT JOIN prompts_taken p ON p.trace_id = n.trace_id AND p.span_id = n.span_id)
+SELECT trace_id, span_id, final.session_id AS session_id, final.user_id AS user_id, final.tool_version AS tool_version,
+  final.variant_id AS variant_id, final.prompt AS prompt, nullif('{' || concat_ws(',',
+` + lateMarker() + `) || '}', '{}') AS late_identity
+FROM late WHERE final IS DISTINCT FROM stored;
 `
+
+// lateMarker are the pairs of late_identity.
+func lateMarker() string {
+	var pairs []string
+	for _, c := range []struct{ column, field string }{
+		{"session_id", "session_id"}, {"user_id", "user_id"}, {"prompt_name", "prompt.name"}, {"prompt_version", "prompt.version"},
+		{"prompt_hash", "prompt.hash"}, {"prompt_label", "prompt.label"}, {"prompt_resolution", "prompt.resolution"},
+		{"prompt_unresolved_reason", "prompt.reason"}, {"prompt_variables", ""}, {"variant_id", "variant_id"}, {"tool_version", "tool_version"},
+	} {
+		field, value := c.field, fmt.Sprintf("coalesce(CAST(to_json(own.%s) AS VARCHAR), 'null')", c.field)
+		if field == "" {
+			field, value = "prompt.variables", "'null'"
+		}
+		pairs = append(pairs, fmt.Sprintf(`  CASE WHEN own.%s IS DISTINCT FROM final.%s THEN '"%s":' || %s END`, field, field, c.column, value))
+	}
+	return strings.Join(pairs, ",\n")
+}
 
 // latePromptRows are the spans whose prompt another span named.
 const latePromptRows = `SELECT trace_id, span_id, any_value(prompt_name) AS prompt_name, any_value(prompt_version) AS prompt_version
-FROM (SELECT trace_id, span_id, prompt.name AS prompt_name, prompt.version AS prompt_version FROM late_rows WHERE prompt IS NOT NULL
+FROM (SELECT trace_id, span_id, prompt.name AS prompt_name, prompt.version AS prompt_version FROM late_rows WHERE contains(late_identity, '"prompt_resolution":')
   UNION ALL
-  SELECT trace_id, span_id, prompt_name, prompt_version FROM spans_files WHERE late_identity IS NOT NULL AND contains(late_identity, '"prompt_resolution":'))
+  SELECT trace_id, span_id, prompt_name, prompt_version FROM spans_files ANTI JOIN late_rows USING (trace_id, span_id)
+  WHERE contains(late_identity, '"prompt_resolution":'))
 GROUP BY trace_id, span_id`
 
 // filledViews show the rows with what was filled in. A score has the prompt of
 // its span. late_rows and late_prompts are what programs may keep in tables:
 // they are small, and making them is most of the cost.
-const filledViews = `
+var filledViews = `
 CREATE OR REPLACE VIEW late_rows AS SELECT * FROM late_spans;
 
 CREATE OR REPLACE VIEW late_prompts AS
@@ -144,29 +189,31 @@ CREATE OR REPLACE VIEW late_prompts AS
 
 CREATE OR REPLACE VIEW lean_spans AS
 SELECT s.* REPLACE (
-  coalesce(s.session_id, l.session_id) AS session_id,
-  coalesce(s.user_id, l.user_id) AS user_id,
-  coalesce(s.tool_version, l.tool_version) AS tool_version,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_name ELSE l.prompt.name END AS prompt_name,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_version ELSE l.prompt.version END AS prompt_version,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_hash ELSE l.prompt.hash END AS prompt_hash,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_label ELSE l.prompt.label END AS prompt_label,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_resolution ELSE l.prompt.resolution END AS prompt_resolution,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_unresolved_reason ELSE l.prompt.reason END AS prompt_unresolved_reason,
-  CASE WHEN l.prompt IS NULL THEN s.prompt_variables ELSE l.prompt.variables END AS prompt_variables,
-  CASE WHEN l.prompt IS NULL THEN s.variant_id ELSE l.variant END AS variant_id,
-  CASE WHEN l.before IS NULL THEN s.late_identity
-    ELSE '{' || concat_ws(',', substr(s.late_identity, 2, length(s.late_identity) - 2), l.before) || '}' END AS late_identity)
+` + filledColumns() + `)
 FROM received_spans s LEFT JOIN late_rows l ON s.trace_id = l.trace_id AND s.span_id = l.span_id;
 `
+
+// filledColumns are the columns with what was filled in.
+func filledColumns() string {
+	var columns []string
+	for _, c := range []struct{ column, late string }{
+		{"session_id", "l.session_id"}, {"user_id", "l.user_id"}, {"tool_version", "l.tool_version"},
+		{"prompt_name", "nullif(l.prompt.name, '__other__')"}, {"prompt_version", "l.prompt.version"}, {"prompt_hash", "l.prompt.hash"},
+		{"prompt_label", "l.prompt.label"}, {"prompt_resolution", "l.prompt.resolution"}, {"prompt_unresolved_reason", "l.prompt.reason"},
+		{"prompt_variables", "l.prompt.variables"}, {"variant_id", "l.variant_id"}, {"late_identity", "l.late_identity"},
+	} {
+		columns = append(columns, fmt.Sprintf("  CASE WHEN l.span_id IS NULL THEN s.%s ELSE %s END AS %s", c.column, c.late, c.column))
+	}
+	return strings.Join(columns, ",\n")
+}
 
 // LateTables are statements that keep what the views fill in in tables, which have
 // no rows until LateRows are put into them.
 var LateTables = []string{
 	"DROP VIEW late_prompts", "DROP VIEW late_rows",
-	`CREATE TABLE late_rows (trace_id VARCHAR, span_id VARCHAR, session_id VARCHAR, user_id VARCHAR, tool_version VARCHAR,
+	`CREATE TABLE late_rows (trace_id VARCHAR, span_id VARCHAR, session_id VARCHAR, user_id VARCHAR, tool_version VARCHAR, variant_id VARCHAR,
   prompt STRUCT("name" VARCHAR, "version" VARCHAR, hash VARCHAR, label VARCHAR, resolution VARCHAR, reason VARCHAR, variables MAP(VARCHAR, VARCHAR)),
-  variant VARCHAR, before VARCHAR)`,
+  late_identity VARCHAR)`,
 	"CREATE TABLE late_prompts (trace_id VARCHAR, span_id VARCHAR, prompt_name VARCHAR, prompt_version VARCHAR)",
 }
 

@@ -94,5 +94,25 @@ func keyOf(rows *parquetfile.Rows, i int) (key spanKey, ok bool) {
 	return key, err == nil && spanErr == nil
 }
 
+// traceOf is a row's trace.
+func traceOf(rows *parquetfile.Rows, i int) (id [16]byte, ok bool) {
+	trace, _ := rows.Text("trace_id", i)
+	if len(trace) != 2*len(id) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(trace))
+	return id, err == nil
+}
+
+// parentOf is the id of a row's parent; false when it has none.
+func parentOf(rows *parquetfile.Rows, i int) (id [8]byte, ok bool) {
+	parent, _ := rows.Text("parent_span_id", i)
+	if len(parent) != 2*len(id) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(parent))
+	return id, err == nil
+}
+
 // promptVersion names a version of a prompt as the columns do.
 type promptVersion struct{ prompt, version string }

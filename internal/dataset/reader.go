@@ -129,7 +129,7 @@ func (d *Dataset) readTraces(ctx context.Context, files []File, filter Filter) (
 		}
 		var chosen []File
 		for _, f := range files {
-			if f.Table == table.name && !filter.excludes(f) {
+			if f.Table == table.name && (!filter.excludes(f) || table.name == TableScores && b.leftAt(f)) {
 				chosen = append(chosen, f)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -205,6 +206,72 @@ func (r *rewrite) eachGroup(ctx context.Context, columns []string, take func(*pa
 	return nil
 }
 
+// eachChosen hands over columns of the row groups of a file of which a row is
+// chosen by one column, with the numbers of these rows. All columns are read
+// without names, all rows are chosen without where.
+func (c *compactor) eachChosen(ctx context.Context, f File, by string, where func(*parquetfile.Rows, int) bool, columns []string, take func(*parquetfile.Rows, []int) error) error {
+	reader, err := openFile(ctx, c.store, f.Path)
+	if err != nil {
+		return c.unread(ctx, f, err)
+	}
+	defer reader.Close()
+	for group := range reader.NumRowGroups() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var rows *parquetfile.Rows
+		var chosen []int
+		err := guarded(func() error {
+			rows, chosen, err = choose(reader, group, by, where, columns)
+			return err
+		})
+		if err != nil {
+			return c.unread(ctx, f, err)
+		}
+		if len(chosen) > 0 {
+			if err := take(rows, chosen); err != nil {
+				return err
+			}
+		}
+		if c.options.Pause != nil {
+			if err := c.options.Pause(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// choose reads a row group, only the column by when no row is chosen.
+func choose(reader *file.Reader, group int, by string, where func(*parquetfile.Rows, int) bool, columns []string) (*parquetfile.Rows, []int, error) {
+	rows, err := parquetfile.ReadRows(reader, group, by)
+	if err != nil {
+		return nil, nil, err
+	}
+	var chosen []int
+	for i := range rows.N {
+		if where == nil || where(rows, i) {
+			chosen = append(chosen, i)
+		}
+	}
+	if len(chosen) > 0 && (len(columns) == 0 || len(columns) > 1 || columns[0] != by) {
+		rows, err = parquetfile.ReadRows(reader, group, columns...)
+	}
+	return rows, chosen, err
+}
+
+// unread is the error of a file that cannot be read: a store that does not answer
+// says nothing about it.
+func (c *compactor) unread(ctx context.Context, f File, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return &unsound{Finding{Kind: FindingAltered, Path: f.Path, Detail: err.Error(), Advice: advice[FindingAltered]}}
+}
+
 func (r *rewrite) rest(ctx context.Context) error {
 	if r.pause == nil {
 		return nil
@@ -213,16 +280,18 @@ func (r *rewrite) rest(ctx context.Context) error {
 }
 
 // findDuplicates marks rows that are not copied: of those with equal keys the
-// first one stays, of spans the one that began first, as in the views.
+// first one stays, of spans the one that began first, rather with what others of
+// its trace revealed than without, as in the views.
 func (r *rewrite) findDuplicates(ctx context.Context) error {
 	type place struct {
-		row  int
-		time int64
+		row    int
+		time   int64
+		filled bool
 	}
 	columns, at := identifying[r.table], timeColumn[TableSpans]
 	seen := map[[16]byte]place{}
 	var key []byte
-	return r.eachGroup(ctx, append(slices.Clone(columns), at), func(rows *parquetfile.Rows, first int) error {
+	return r.eachGroup(ctx, append(slices.Clone(columns), at, lateIdentityColumn), func(rows *parquetfile.Rows, first int) error {
 		for i := range rows.N {
 			r.dropped = append(r.dropped, false)
 			key = rowKey(key[:0], rows, columns, i)
@@ -230,13 +299,14 @@ func (r *rewrite) findDuplicates(ctx context.Context) error {
 			p := place{row: first + i}
 			if r.table == TableSpans {
 				p.time, _ = rows.Long(at, i)
+				_, p.filled = rows.Text(lateIdentityColumn, i)
 			}
 			known, twice := seen[sum]
 			switch {
 			case !twice:
 				seen[sum] = p
 				continue
-			case p.time < known.time:
+			case p.time < known.time, p.time == known.time && p.filled && !known.filled:
 				seen[sum], p = p, known
 			}
 			r.dropped[p.row] = true

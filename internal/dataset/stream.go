@@ -332,13 +332,17 @@ func (s *Stream) restoreScores(ctx context.Context, f File, held map[heldKey]*he
 }
 
 // scoreFiles are the files that may hold scores of a span file's spans: they are
-// in the folder of the same names and of the day of the scores' time, or mixed.
+// in the folder of the names that the spans have or had when they came, and of the
+// day of the scores' time, or mixed.
 func (s *Stream) scoreFiles(f File, held map[heldKey]*heldSpan) []File {
 	times := make([]int64, 0, len(held))
-	days := map[int32]bool{}
-	for key := range held {
+	days, folders := map[int32]bool{}, map[string]bool{promptFolder(path.Dir(f.Path)): true}
+	for key, span := range held {
 		times = append(times, key.at)
 		days[dayOf(key.at)] = true
+		if span.home != "" {
+			folders[span.home] = true
+		}
 	}
 	slices.Sort(times)
 	candidates := slices.Clone(s.scores[Mixed])
@@ -349,10 +353,11 @@ func (s *Stream) scoreFiles(f File, held map[heldKey]*heldSpan) []File {
 			}
 		}
 	} else {
-		names := path.Dir(path.Dir(strings.TrimPrefix(f.Path, TableSpans+"/")))
 		for day := range days {
 			date := time.Unix(int64(day)*nanosPerDay/int64(time.Second), 0).UTC().Format(time.DateOnly)
-			candidates = append(candidates, s.scores[path.Join(TableScores, names, "date="+date)]...)
+			for names := range folders {
+				candidates = append(candidates, s.scores[path.Join(TableScores, names, "date="+date)]...)
+			}
 		}
 	}
 	return slices.DeleteFunc(candidates, func(scores File) bool {

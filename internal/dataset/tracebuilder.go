@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanloop/spanloop/internal/dataset/lateidentity"
 )
 
 // traceBuilder turns rows back into OTLP.
@@ -252,11 +254,26 @@ func fillAttributes(r *row, into pcommon.Map) {
 		}
 	}
 	lifted, _ := r.long("lifted")
+	before := r.before()
 	for bit, k := range liftedKeys {
-		if lifted&(1<<bit) != 0 {
+		if lifted&(1<<bit) == 0 {
+			continue
+		}
+		if own, filled := before[k.column]; filled {
+			into.PutStr(k.key, string(own))
+		} else {
 			restore(r, k.column, into.PutEmpty(k.key))
 		}
 	}
+}
+
+// before are the columns that other spans filled in, each with what the span
+// itself gave.
+func (r *row) before() map[string]lateidentity.Text {
+	if len(r.record.Schema().FieldIndices(lateIdentityColumn)) == 0 {
+		return nil
+	}
+	return lateidentity.Said(lateidentity.Text(r.text(lateIdentityColumn)))
 }
 
 // restore puts a column's value back into its attribute.

@@ -156,7 +156,11 @@ func (r *Resolver) variant(id *Identity) string {
 	key = append(append(key, id.ToolsetHash...), 0)
 	key = append(append(key, id.ModelHash...), 0)
 	key = append(key, id.ParamsHash...)
-	return r.variants.getBytes(key, func() string {
-		return hashOf(map[string]string{"prompt": prompt, "toolset": id.ToolsetHash, "model": id.ModelHash, "params": id.ParamsHash})
-	})
+	return r.variants.getBytes(key, func() string { return Variant(prompt, id.ToolsetHash, id.ModelHash, id.ParamsHash) })
+}
+
+// Variant is the id of the variant with these hashes. The prompt is its content
+// hash, or name@version where that is not known.
+func Variant(prompt, toolset, model, params string) string {
+	return hashOf(map[string]string{"prompt": prompt, "toolset": toolset, "model": model, "params": params})
 }

@@ -6,6 +6,7 @@ package parquetfile
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -29,6 +30,9 @@ type leaf struct {
 	// starts are each row's first level, when rows may have several; values are
 	// each row's first value.
 	starts, values []int32
+	// ends are the last levels of rows whose lists were changed, which stand after
+	// those of all others.
+	ends map[int]int32
 
 	texts []string
 	// textBytes are those of the texts, each once that is kept once.
@@ -191,6 +195,9 @@ func (l *leaf) levels(row int) (from, to int) {
 	if l.maxRep == 0 {
 		return row, row + 1
 	}
+	if end, changed := l.ends[row]; changed {
+		return int(l.starts[row]), int(end)
+	}
 	return int(l.starts[row]), int(l.starts[row+1])
 }
 
@@ -218,6 +225,12 @@ func (r *Rows) Long(path string, row int) (int64, bool) {
 		return int64(l.ints[l.values[row]]), true
 	}
 	return 0, false
+}
+
+// Bool is a row's truth value; false when it is null.
+func (r *Rows) Bool(path string, row int) bool {
+	l := r.leaves[path]
+	return l != nil && len(l.bools) > 0 && !l.isNull(row) && l.bools[l.values[row]]
 }
 
 // Texts are the elements of a row's list.
@@ -249,6 +262,107 @@ func (r *Rows) SetText(path string, row int, text string) {
 	}
 	l.values[row] = int32(len(l.texts))
 	l.texts = append(l.texts, text)
+}
+
+// SetInt changes a row's number in a column of INT32.
+func (r *Rows) SetInt(path string, row int, number int32) {
+	l := r.leaves[path]
+	if l.maxDef > 0 {
+		l.def[row] = l.maxDef
+	}
+	l.values[row] = int32(len(l.ints))
+	l.ints = append(l.ints, number)
+}
+
+// SetNull makes a row null in a column that may be and is no list.
+func (r *Rows) SetNull(path string, row int) {
+	l := r.leaves[path]
+	l.def[row] = min(l.def[row], l.maxDef-1)
+}
+
+// SetTexts changes a row's list of texts; an empty list is one, not null.
+func (r *Rows) SetTexts(path string, row int, texts []string) {
+	l := r.leaves[path]
+	from, values := int32(len(l.def)), int32(len(l.texts))
+	for i := range texts {
+		l.def = append(l.def, l.maxDef)
+		l.rep = append(l.rep, min(int16(i), l.maxRep))
+	}
+	if len(texts) == 0 {
+		l.def, l.rep = append(l.def, l.maxDef-1), append(l.rep, 0)
+	}
+	if l.ends == nil {
+		l.ends = map[int]int32{}
+	}
+	// The row before one that moves ends where it did.
+	if _, changed := l.ends[row-1]; row > 0 && !changed {
+		l.ends[row-1] = l.starts[row]
+	}
+	l.starts[row], l.values[row], l.ends[row] = from, values, int32(len(l.def))
+	l.texts = append(l.texts, texts...)
+}
+
+// Pick returns rows alone, in this order, so that the others need not be held.
+func (r *Rows) Pick(rows []int) *Rows {
+	p := &Rows{N: len(rows), leaves: make(map[string]*leaf, len(r.leaves))}
+	for path, l := range r.leaves {
+		picked := l.pick(rows)
+		p.leaves[path] = picked
+		p.Bytes += picked.bytes()
+	}
+	return p
+}
+
+func (l *leaf) pick(rows []int) *leaf {
+	p := &leaf{maxDef: l.maxDef, maxRep: l.maxRep, values: make([]int32, 0, len(rows)+1)}
+	kept := map[*byte]struct{}{}
+	for _, row := range rows {
+		from, to := l.levels(row)
+		value := int(l.values[row])
+		if l.maxRep > 0 {
+			p.starts = append(p.starts, int32(len(p.def)))
+			p.rep = append(p.rep, l.rep[from:to]...)
+		}
+		p.values = append(p.values, int32(p.count()))
+		values := to - from
+		if l.maxDef > 0 {
+			p.def = append(p.def, l.def[from:to]...)
+			for _, def := range l.def[from:to] {
+				if def != l.maxDef {
+					values--
+				}
+			}
+		}
+		p.take(l, value, value+values, kept)
+	}
+	if l.maxRep > 0 {
+		p.starts = append(p.starts, int32(len(p.def)))
+	}
+	return p
+}
+
+// take appends values of another leaf. Texts that are in kept count already.
+func (l *leaf) take(from *leaf, first, end int, kept map[*byte]struct{}) {
+	switch {
+	case first == end:
+	case len(from.texts) > 0:
+		l.texts = append(l.texts, from.texts[first:end]...)
+		for _, text := range from.texts[first:end] {
+			data := unsafe.StringData(text)
+			if _, known := kept[data]; !known {
+				kept[data] = struct{}{}
+				l.textBytes += len(text)
+			}
+		}
+	case len(from.longs) > 0:
+		l.longs = append(l.longs, from.longs[first:end]...)
+	case len(from.ints) > 0:
+		l.ints = append(l.ints, from.ints[first:end]...)
+	case len(from.doubles) > 0:
+		l.doubles = append(l.doubles, from.doubles[first:end]...)
+	default:
+		l.bools = append(l.bools, from.bools[first:end]...)
+	}
 }
 
 // Size is about how many bytes a row has: those of its texts that do not repeat.

@@ -87,9 +87,23 @@ func TestRowsValues(t *testing.T) {
 
 	word := "set"
 	for i := range rows {
-		if i%3 == 0 {
+		switch i % 3 {
+		case 0:
 			group.SetText("word", i, word)
 			rows[i].word = &word
+		case 1:
+			group.SetNull("word", i)
+			rows[i].word = nil
+		}
+		if i%5 < 2 {
+			rows[i].tags = [][]string{nil, {"a"}, {"b", "", "c"}}[i%7%3]
+			group.SetTexts("tags.list.element", i, rows[i].tags)
+			require.Equal(t, len(rows[i].tags), len(group.Texts("tags.list.element", i)))
+		}
+		if i%5 == 1 {
+			rows[i].keys, rows[i].values = []string{"k"}, []string{"v"}
+			group.SetTexts("pairs.key_value.key", i, rows[i].keys)
+			group.SetTexts("pairs.key_value.value", i, rows[i].values)
 		}
 	}
 	root, props := testSchema(t, compress.Codecs.Zstd)
@@ -101,6 +115,23 @@ func TestRowsValues(t *testing.T) {
 	copied, err := w.Finish()
 	require.NoError(t, err)
 	requireEqualTables(t, decode(t, encodeOnce(t, rows)), decode(t, copied))
+
+	// Some of them, in another order, are a table of their own.
+	var numbers []int
+	var some []row
+	for i := range rows {
+		if at := (i * 7) % len(rows); at%3 > 0 {
+			numbers, some = append(numbers, at), append(some, rows[at])
+		}
+	}
+	picked := group.Pick(numbers)
+	require.Less(t, picked.Bytes, group.Bytes)
+	for i := range some {
+		require.NoError(t, w.Copy(picked, i))
+	}
+	copied, err = w.Finish()
+	require.NoError(t, err)
+	requireEqualTables(t, decode(t, encodeOnce(t, some)), decode(t, copied))
 }
 
 // A writer refuses rows that lack one of its columns.
