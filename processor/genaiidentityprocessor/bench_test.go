@@ -6,7 +6,9 @@ package genaiidentityprocessor
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -14,10 +16,10 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/benchdata"
 )
 
-const registered = 1000
+const registered = 10000
 
-// thousandVersions are 100 prompts of 10 versions each, about 2 KB a text.
-func thousandVersions() map[string]string {
+// manyVersions are 1,000 prompts of 10 versions each, about 2 KB a text.
+func manyVersions() map[string]string {
 	files := map[string]string{}
 	for i := range registered {
 		name, version := fmt.Sprintf("team-%d/prompt-%d", i%7, i/10), fmt.Sprintf("v%d", i%10)
@@ -31,8 +33,11 @@ func promptText(i int, customer string) string {
 		i/10, customer, strings.Repeat("Look up the order before you say anything about it. ", 38), i%10)
 }
 
+// promptOf is the version that call i of n renders: they are spread over all.
+func promptOf(i, n int) int { return (i*(registered/n) + i%10) % registered }
+
 // manyCalls are n model calls with tools, 10 a trace, which render the registered
-// prompts in turn.
+// prompts, as far from each other as they can be.
 func manyCalls(n int) ptrace.Traces {
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
@@ -55,7 +60,7 @@ func manyCalls(n int) ptrace.Traces {
 		a.PutInt("gen_ai.usage.output_tokens", 50)
 		a.PutStr("gen_ai.tool.definitions", tools)
 		a.PutStr("gen_ai.input.messages", fmt.Sprintf(`[{"role":"system","parts":[{"type":"text","content":%q}]},{"role":"user","parts":[{"type":"text","content":"Question %d"}]}]`,
-			promptText(i%registered, fmt.Sprintf("Customer %d", i%50)), i))
+			promptText(promptOf(i, n), fmt.Sprintf("Customer %d", i%50)), i))
 		a.PutStr("gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"tool_call","id":"call_1","name":"get_weather","arguments":{"city":"Oslo"}}]}]`)
 	}
 	return td
@@ -84,49 +89,80 @@ func httpSpans(n int) ptrace.Traces {
 	return td
 }
 
-func benchmark(b *testing.B, registry string, source ptrace.Traces) {
+// benchmark sends copies of source, each changed by vary where there is one.
+func benchmark(b *testing.B, registry string, source ptrace.Traces, vary func(td ptrace.Traces, round int)) {
 	r := start(b, func(c *Config) { c.Registry = registry })
 	next := r.out
 	spans := source.SpanCount()
+	var used time.Duration
 	b.ReportAllocs()
 	b.ResetTimer()
-	for b.Loop() {
+	for round := 0; b.Loop(); round++ {
 		b.StopTimer()
 		td := ptrace.NewTraces()
 		source.CopyTo(td)
+		if vary != nil {
+			vary(td, round)
+		}
 		next.Reset()
+		before := processorTime(b)
 		b.StartTimer()
 		if err := r.ConsumeTraces(b.Context(), td); err != nil {
 			b.Fatal(err)
 		}
+		b.StopTimer()
+		used += processorTime(b) - before
+		b.StartTimer()
 	}
 	total := float64(spans) * float64(b.N)
-	b.ReportMetric(total/b.Elapsed().Seconds(), "spans/s")
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/total, "ns/span")
+	b.ReportMetric(total/used.Seconds(), "spans/s/core")
+	b.ReportMetric(float64(used.Nanoseconds())/total, "cpu-ns/span")
+}
+
+// processorTime is what the process used, garbage collection included: on a busy
+// machine the clock on the wall says little.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // Spans that are no GenAI spans.
-func BenchmarkOtherSpans(b *testing.B) { benchmark(b, "", httpSpans(1000)) }
+func BenchmarkOtherSpans(b *testing.B) { benchmark(b, "", httpSpans(1000), nil) }
 
-// Model calls of about 2.5 KB whose prompt is found by its text among 1,000
+// Model calls of about 2.5 KB whose prompt is found by its text among 10,000
 // registered versions.
-func BenchmarkTemplateAmong1000Versions(b *testing.B) {
-	benchmark(b, registryIn(b, b.TempDir(), thousandVersions()), manyCalls(1000))
+func BenchmarkTemplateAmong10000Versions(b *testing.B) {
+	benchmark(b, registryIn(b, b.TempDir(), manyVersions()), manyCalls(1000), nil)
+}
+
+// The same calls, no two of which have the same text: nothing is remembered of it.
+func BenchmarkNewTextsAmong10000Versions(b *testing.B) {
+	benchmark(b, registryIn(b, b.TempDir(), manyVersions()), manyCalls(1000), func(td ptrace.Traces, round int) {
+		for i, span := range spansOf(td) {
+			messages, _ := span.Attributes().Get("gen_ai.input.messages")
+			messages.SetStr(strings.Replace(messages.Str(), "Customer ", fmt.Sprintf("Customer %d-%d ", round, i), 1))
+		}
+	})
 }
 
 // The same calls without a registry.
-func BenchmarkFingerprint(b *testing.B) { benchmark(b, "", manyCalls(1000)) }
+func BenchmarkFingerprint(b *testing.B) { benchmark(b, "", manyCalls(1000), nil) }
 
 // The same calls that name their prompt and its version.
-func BenchmarkExplicitAmong1000Versions(b *testing.B) {
+func BenchmarkExplicitAmong10000Versions(b *testing.B) {
 	td := manyCalls(1000)
 	for i, span := range spansOf(td) {
-		span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("team-%d/prompt-%d", i%7, i/10))
-		span.Attributes().PutStr("gen_ai.prompt.version", fmt.Sprintf("v%d", i%10))
+		at := promptOf(i, 1000)
+		span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("team-%d/prompt-%d", at%7, at/10))
+		span.Attributes().PutStr("gen_ai.prompt.version", fmt.Sprintf("v%d", at%10))
 	}
-	benchmark(b, registryIn(b, b.TempDir(), thousandVersions()), td)
+	benchmark(b, registryIn(b, b.TempDir(), manyVersions()), td, nil)
 }
 
 // The spans that bench/collector sends: 10 KB with tools of one of two prompt
 // versions.
-func BenchmarkTraffic(b *testing.B) { benchmark(b, "", benchdata.NewPlain(1, 2).Traces(1000)) }
+func BenchmarkTraffic(b *testing.B) { benchmark(b, "", benchdata.NewPlain(1, 2).Traces(1000), nil) }
