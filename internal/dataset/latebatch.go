@@ -38,6 +38,8 @@ type metTrace struct {
 	said uint16
 	rows uint32
 	last int64
+	// tools is a hash of the tools that a call offered.
+	tools uint64
 }
 
 // lateFill is what a row is to hold whose span gave own.
@@ -53,13 +55,15 @@ const (
 	saysTools
 	lacksPrompt
 	saysPrompt
+	ranTool
+	changedTools
 	isFilled
 )
 
 // flagColumns are what tells whether a trace is to be looked at.
 var flagColumns = []string{
 	"trace_id", "start_unix_nano", "duration_ns", "session_id", "user_id", "call_kind", "counted", "tool_name", "tool_version",
-	"toolset_hash", "prompt_resolution", lateIdentityColumn,
+	toolsColumn, "toolset_hash", "prompt_resolution", lateIdentityColumn,
 }
 
 // flagsOf are what a row says and lacks.
@@ -77,8 +81,11 @@ func flagsOf(rows *parquetfile.Rows, i int) (said uint16) {
 	either("toolset_hash", saysTools, 0)
 	either(lateIdentityColumn, isFilled, 0)
 	kind, _ := rows.Text("call_kind", i)
-	if kind == "tool" && has("tool_name") && !has("tool_version") {
-		said |= lacksTool
+	if kind == "tool" && has("tool_name") {
+		said |= ranTool
+		if !has("tool_version") {
+			said |= lacksTool
+		}
 	}
 	isCall := rows.Bool("counted", i) && (kind == "inference" || kind == "embeddings" || kind == "rerank")
 	switch rung, _ := rows.Text("prompt_resolution", i); rung {
@@ -96,7 +103,7 @@ func flagsOf(rows *parquetfile.Rows, i int) (said uint16) {
 
 // reveals tells whether a span of the trace may say what another one lacks.
 func (t *metTrace) reveals() bool {
-	for _, both := range []uint16{saysSession | lacksSession, saysUser | lacksUser, saysTools | lacksTool, saysPrompt | lacksPrompt, isFilled} {
+	for _, both := range []uint16{saysSession | lacksSession, saysUser | lacksUser, saysTools | lacksTool, saysPrompt | lacksPrompt, ranTool | changedTools, isFilled} {
 		if t.said&both == both {
 			return true
 		}
@@ -111,12 +118,32 @@ func (b *lateBatch) note(key [16]byte, rows *parquetfile.Rows, i int) {
 	duration, _ := rows.Long("duration_ns", i)
 	ended := began + duration
 	t.said |= flagsOf(rows, i)
+	t.noteTools(rows, i)
 	t.rows++
 	if ended <= b.soon {
 		t.last = max(t.last, ended)
 	}
 	b.traces[key] = t
 	b.first, b.last = min(b.first, began), max(b.last, began)
+}
+
+// noteTools notes whether calls of the trace offered different tools.
+func (t *metTrace) noteTools(rows *parquetfile.Rows, i int) {
+	offered := rows.Texts(toolsColumn, i)
+	if kind, _ := rows.Text("call_kind", i); kind == "tool" || len(offered) == 0 {
+		return
+	}
+	h := fnv.New64a()
+	for _, tool := range offered {
+		_, _ = h.Write([]byte(tool))
+		_, _ = h.Write([]byte{0})
+	}
+	switch hash := h.Sum64(); t.tools {
+	case 0, hash:
+		t.tools = hash
+	default:
+		t.said |= changedTools
+	}
 }
 
 func (b *lateBatch) isQuiet(t metTrace) bool { return t.last <= b.quiet }

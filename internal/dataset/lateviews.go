@@ -54,22 +54,36 @@ var lateNodes = `
       ` + lateOwn + ` AS own
     FROM spans_files
     WHERE trace_id IN (
-      SELECT trace_id FROM spans_files GROUP BY trace_id
+      SELECT trace_id FROM spans_files LEFT JOIN retold ON retold.tool = tool_name AND call_kind = 'tool' GROUP BY trace_id
       HAVING count(session_id) BETWEEN 1 AND count(*) - 1 OR count(user_id) BETWEEN 1 AND count(*) - 1
         OR bool_or(call_kind = 'tool' AND tool_name IS NOT NULL AND tool_version IS NULL) AND bool_or(toolset_hash IS NOT NULL)
         OR bool_or(call_kind = 'inference' AND prompt_resolution IN ('none', 'ambiguous', 'fingerprint'))
           AND bool_or(prompt_resolution IN ('explicit', 'label', 'hash', 'template') AND call_kind NOT IN ('tool', 'evaluation')
             AND NOT (counted AND call_kind IN ('inference', 'embeddings', 'rerank')))
+        OR count(retold.tool) > 0 AND min(hash(tool_versions)) FILTER (` + offersTools + `) <> max(hash(tool_versions)) FILTER (` + offersTools + `)
         OR bool_or(late_identity IS NOT NULL) AND (min(session_id) <> max(session_id) OR min(user_id) <> max(user_id)
-          OR bool_or(contains(late_identity, '"tool_version":')) AND min(toolset_hash) <> max(toolset_hash)
           OR bool_or(contains(late_identity, '"prompt_resolution":')) AND count(*) FILTER (prompt_name NOT IN ('__unresolved__', '__other__')
             AND call_kind NOT IN ('tool', 'evaluation') AND NOT (counted AND call_kind IN ('inference', 'embeddings', 'rerank'))) > 1))
     QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano, late_identity) = 1)`
 
+// offersTools holds for spans that offer tools to a model.
+const offersTools = `call_kind <> 'tool' AND len(tool_versions) > 0`
+
+// lateRetold are the tools of which there are several versions. Only where a trace
+// has one of them can what a tool's span was stamped with be another version than
+// its trace reveals: that of the calls which had arrived by then.
+const lateRetold = `
+  SELECT tool FROM (
+    SELECT DISTINCT left(offer, length(offer) - position('@' IN reverse(offer))) AS tool, offer
+    FROM (SELECT unnest(tool_versions) AS offer FROM (SELECT DISTINCT tool_versions FROM spans_files WHERE ` + offersTools + `))
+    WHERE contains(offer, '@'))
+  GROUP BY tool HAVING count(*) > 1`
+
 // lateOthers are the sessions, users and tool versions. A trace has one session,
 // or it is not known which. A tool's version is the only one that the trace
 // offered, else the one offered last before the tool ran; of a name that one call
-// offers twice neither counts.
+// offers twice neither counts. Where the trace offered several, that goes before
+// what the tool's span was stamped with when not all of its calls were known.
 const lateOthers = `
 people AS (
   SELECT trace_id, is_replay, CASE WHEN min(session_id) = max(session_id) THEN min(session_id) END AS session_id,
@@ -82,10 +96,10 @@ offers AS (
     WHERE contains(offer, '@'))
   GROUP BY trace_id, span_id, is_replay, began, tool HAVING count(*) = 1),
 tools AS (
-  SELECT n.trace_id, n.span_id, CASE WHEN min(o.version) = max(o.version) THEN min(o.version)
-    ELSE arg_max(o.version, (o.began, o.version)) FILTER (o.began <= n.began) END AS tool_version
+  SELECT n.trace_id, n.span_id, CASE WHEN min(o.version) = max(o.version) THEN coalesce(any_value(n.own.tool_version), min(o.version))
+    ELSE coalesce(arg_max(o.version, (o.began, o.version)) FILTER (o.began <= n.began), any_value(n.own.tool_version)) END AS tool_version
   FROM nodes n JOIN offers o ON o.trace_id = n.trace_id AND o.is_replay = n.is_replay AND o.tool = n.tool_name
-  WHERE n.call_kind = 'tool' AND n.own.tool_version IS NULL
+  WHERE n.call_kind = 'tool'
   GROUP BY n.trace_id, n.span_id)`
 
 // latePrompts walk up from each unresolved model call. At every step a span of
@@ -134,7 +148,8 @@ prompts_taken AS (
 // written into a row stays where no span is left that tells.
 var lateView = `
 CREATE OR REPLACE VIEW late_spans AS
-WITH RECURSIVE nodes AS MATERIALIZED (` + lateNodes + `),` + lateOthers + `,` + latePrompts + `,
+WITH RECURSIVE retold AS (` + lateRetold + `),
+nodes AS MATERIALIZED (` + lateNodes + `),` + lateOthers + `,` + latePrompts + `,
 late AS (
   SELECT n.trace_id, n.span_id, n.own, n.stored, struct_pack(
     session_id := coalesce(n.session_id, CASE WHEN a.sessions = 0 THEN n.stored.session_id ELSE a.session_id END),

@@ -142,7 +142,7 @@ var lateCases = []struct {
 		map[byte]string{4: "greet@3 explicit"}},
 	{"a circle ends", []told{{2, 1, 1, 2, "chat" + unresolved}, {1, 3, 0, 3, "workflow"}, {3, 1, 0, 3, "workflow"}}, map[byte]string{2: "none"}},
 	{"its own parent", []told{{2, 2, 1, 2, "chat" + unresolved}, {1, 0, 0, 3, "agent" + named}}, map[byte]string{2: "none"}},
-	{"a span sent twice", []told{{2, 1, 1, 2, "chat" + unresolved}, {2, 1, 1, 2, "chat" + unresolved + " label=x"}, {1, 0, 0, 3, "agent" + named}, {1, 0, 0, 3, "agent user=u" + named}},
+	{"a span sent twice", []told{{2, 1, 1, 2, "chat" + unresolved}, {2, 1, 1, 2, "chat" + unresolved + " label=x"}, {1, 0, 0, 3, "agent" + named}, {1, 0, 1, 3, "agent user=u" + named}},
 		map[byte]string{2: "greet@3 explicit"}},
 	{"days apart", []told{{2, 1, 200_000, 200_001, "chat" + unresolved}, {1, 0, 0, 300_000, "agent session=s" + named}}, map[byte]string{2: "greet@3 explicit s"}},
 	{"production does not lend to a replay", []told{{2, 1, 1, 2, "chat replay=1" + unresolved}, {1, 0, 0, 3, "agent session=s user=u" + named}}, map[byte]string{2: "none"}},
@@ -157,6 +157,10 @@ var lateCases = []struct {
 		map[byte]string{3: "get@8"}},
 	{"none was live yet", []told{{3, 1, 1, 2, "tool tool=get"}, {1, 0, 2, 3, "chat offers=get@7" + named}, {2, 0, 4, 5, "chat offers=get@8" + named}}, map[byte]string{3: "get"}},
 	{"one name twice in one call", []told{{3, 1, 5, 6, "tool tool=get"}, {1, 0, 0, 3, "chat offers=get@7,get@8" + named}}, map[byte]string{3: "get"}},
+	{"a version that was stamped before all calls were known", []told{
+		{3, 1, 5, 6, "tool tool=get toolversion=9"}, {5, 1, 7, 8, "tool tool=get toolversion=8"}, {6, 1, 0, 1, "tool tool=get toolversion=9"},
+		{1, 0, 2, 3, "chat offers=get@7" + named}, {2, 0, 4, 5, "chat offers=get@8" + named}, {4, 0, 9, 9, "chat offers=get@9" + named},
+	}, map[byte]string{3: "get@8", 5: "get@8", 6: "get@9"}},
 	{"a version that was stamped stands", []told{{2, 1, 1, 2, "tool tool=get toolversion=1"}, {1, 0, 0, 3, "chat offers=get@7" + named}}, map[byte]string{2: "get@1"}},
 }
 

@@ -50,7 +50,7 @@ func randomTrace(r *rand.Rand) (trace []told) {
 			s.says += chats[r.IntN(len(chats))] + anyOf(r, "offers=get@7", "offers=get@8,put@1", "offers=get@7,get@8", "offers=get") +
 				anyOf(r, "model=sha256:m", "model=sha256:n") + anyOf(r, "variant=v1", "score=is_json", "same=00000000000000"+fmt.Sprintf("%02d", r.IntN(size)))
 		case "tool":
-			s.says += anyOf(r, "tool=get", "tool=put", "tool=del") + anyOf(r, "toolversion=5", "", "")
+			s.says += anyOf(r, "tool=get", "tool=put", "tool=del") + anyOf(r, "toolversion=5", "toolversion=7", "")
 		default:
 			s.says += anyOf(r, names...)
 		}

@@ -175,9 +175,10 @@ func (t *trace) offer(s *Span) {
 }
 
 // toolVersion is the only version of the tool that the trace offered, else the
-// one offered last before the tool ran.
+// one offered last before the tool ran. What the span was stamped with gives way
+// only where the trace offered several: not all may have been known then.
 func (t *trace) toolVersion(s *Span) Text {
-	if s.Own.ToolVersion != Null || s.Kind != "tool" || s.ToolName == Null {
+	if s.Kind != "tool" || s.ToolName == Null {
 		return s.Own.ToolVersion
 	}
 	var all only
@@ -189,9 +190,12 @@ func (t *trace) toolVersion(s *Span) Text {
 		}
 	}
 	if all.differ {
-		return live
+		return live.or(s.Own.ToolVersion)
 	}
-	return all.fill(Null, s.Stored.ToolVersion)
+	if !all.seen {
+		return s.Stored.ToolVersion
+	}
+	return s.Own.ToolVersion.or(all.value)
 }
 
 // said is a name or version that is no fingerprint.
