@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup interleaved simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup bench-query interleaved simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -100,6 +100,9 @@ roundtrip: ## 100,000 generated spans, histories included: OTLP -> Parquet -> OT
 
 bench-lookup: ## one span and one trace by id in SPANS rows (10,000,000; SPANS=1000000 for a short form), warm
 	@SPANLOOP_LOOKUP=$(or $(SPANS),10000000) $(GO) test -run LookUpFigures -v -count 1 -timeout 60m ./internal/query | grep -vE '^(=== |--- PASS|PASS$$)'
+
+bench-query: ## memory and processor time of statements over all of SPANS rows (20,000,000)
+	@SPANLOOP_QUERY=$(or $(SPANS),20000000) $(GO) test -run QueryFigures -v -count 1 -timeout 60m ./internal/query | grep -vE '^(=== |--- PASS|PASS$$)'
 
 interleaved: build ## identity of TRACES (10,000) agent traces that overlap, in end-time and in random order
 	@SPANLOOP_TRACES=$(or $(TRACES),10000) $(GO) test -tags e2e -run InterleavedTraces -v -count 1 -timeout 20m ./e2e/... | grep -vE '^(=== |PASS$$)'

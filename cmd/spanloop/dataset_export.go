@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ import (
 	"github.com/spanloop/spanloop/internal/query"
 )
 
-// exportMemory bounds DuckDB's memory while rows are exported; what needs more
-// goes to temporary files.
+// exportMemory bounds DuckDB's memory while rows are exported, unless --memory does;
+// what needs more goes to temporary files.
 const exportMemory = "1GB"
 
 // exporting is one export.
@@ -170,7 +171,7 @@ func (e *exporting) write(ctx context.Context, target io.Writer) (export.Result,
 			e.progress("%d of %d files, %d spans", files, of, spans)
 		})
 	}
-	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry, Since: s.Since, Until: s.Until, MemoryLimit: exportMemory})
+	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry, Since: s.Since, Until: s.Until, MemoryLimit: cmp.Or(a.Memory, exportMemory)})
 	if err != nil {
 		return export.Result{}, err
 	}

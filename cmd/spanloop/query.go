@@ -103,7 +103,7 @@ func (a *app) query(ctx context.Context, statement string, limit int) error {
 	if err != nil {
 		return err
 	}
-	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry, Since: since, Until: until})
+	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry, Since: since, Until: until, MemoryLimit: a.Memory})
 	if err != nil {
 		return err
 	}

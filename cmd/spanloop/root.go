@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +34,8 @@ const (
 
 // app holds what all commands share.
 type app struct {
-	Dataset, Registry, Format, Since, Until string
-	NoColor, Quiet                          bool
+	Dataset, Registry, Format, Since, Until, Memory string
+	NoColor, Quiet                                  bool
 
 	In       io.Reader
 	Out, Err io.Writer
@@ -117,6 +118,7 @@ unfaithful); 4 failed.`,
 	flags.StringVar(&a.Format, "format", "table", "output `format`: table, json, csv or html")
 	flags.StringVar(&a.Since, "since", "", "only spans from this `time` on: 2026-11-01, RFC 3339, or a duration back from now (24h, 7d)")
 	flags.StringVar(&a.Until, "until", "", "only spans before this `time`")
+	flags.StringVar(&a.Memory, "memory", os.Getenv("SPANLOOP_MEMORY"), "most memory of a query, a `size` such as 2GB; what needs more uses temporary files (SPANLOOP_MEMORY, else 80 % of the machine's)")
 	flags.BoolVar(&a.NoColor, "no-color", os.Getenv("NO_COLOR") != "", "no colours (NO_COLOR)")
 	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "print results only")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -140,9 +142,15 @@ func (a *app) check() error {
 	if !slices.Contains([]string{"table", "json", "csv", "html"}, a.Format) {
 		return usage(fmt.Errorf("--format %q: one of table, json, csv, html is expected", a.Format))
 	}
+	if a.Memory != "" && !memorySize.MatchString(a.Memory) {
+		return usage(fmt.Errorf("--memory %q: a size such as 500MB, 2GB or 1.5GiB is expected", a.Memory))
+	}
 	_, _, err := a.window()
 	return err
 }
+
+// memorySize is a size as DuckDB takes it.
+var memorySize = regexp.MustCompile(`(?i)^[0-9]{1,9}(\.[0-9]{1,3})? ?[KMGT]i?B$`)
 
 // window returns the times of --since and --until; zero when not given.
 func (a *app) window() (since, until time.Time, err error) {
@@ -169,7 +177,7 @@ func (a *app) moment(flag, text string) (time.Time, error) {
 
 // open opens the dataset with the registry's releases.
 func (a *app) open(ctx context.Context) (*query.DB, error) {
-	return query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry})
+	return query.Open(ctx, query.Options{Dataset: a.Dataset, Registry: a.Registry, MemoryLimit: a.Memory})
 }
 
 // options are the report's options for this output.

@@ -31,6 +31,7 @@ func TestExitCodesOfUsage(t *testing.T) {
 		"too many arguments":  {[]string{"coverage", "now"}, []string{"unknown command"}},
 		"too many statements": {[]string{"query", "SELECT 1", "SELECT 2"}, []string{"accepts at most 1"}},
 		"format":              {[]string{"coverage", "--format", "yaml"}, []string{"yaml", "table, json, csv, html"}},
+		"memory":              {[]string{"coverage", "--memory", "lots"}, []string{"--memory", "lots", "2GB"}},
 		"since":               {[]string{"coverage", "--since", "yesterday"}, []string{"--since", "yesterday", "24h or 7d"}},
 		"until":               {[]string{"coverage", "--until", "-3h"}, []string{"--until", "-3h"}},
 		"empty window":        {[]string{"coverage", "--since", "1h", "--until", "2h"}, []string{"--since 1h is not before --until 2h"}},

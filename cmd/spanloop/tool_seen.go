@@ -22,7 +22,7 @@ func (a *app) addSeen(ctx context.Context, tools *toolIndex) error {
 	if err != nil {
 		return err
 	}
-	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Since: since, Until: until})
+	db, err := query.Open(ctx, query.Options{Dataset: a.Dataset, Since: since, Until: until, MemoryLimit: a.Memory})
 	if err != nil {
 		return err
 	}

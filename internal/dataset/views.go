@@ -266,7 +266,7 @@ func sourceView(table string, literals []string) string {
 // is rebuilt in spans only: no DuckDB drops that join where the history is not
 // asked for, which lean_spans is for.
 func viewStatements(content, messages bool) string {
-	statements := spansView
+	statements := storedSpans(numbered(TableSpans, spansKey, spansOrder))
 	switch {
 	case content && messages:
 		statements += strings.ReplaceAll(contentViews, "s.input_messages IS NULL", "s.input_messages IS NULL AND coalesce(len(s.input_refs), 0) = 0")
@@ -281,20 +281,8 @@ func viewStatements(content, messages bool) string {
 	} else {
 		statements += "\nCREATE OR REPLACE VIEW spans AS SELECT * FROM lean_spans;\n"
 	}
-	return statements + messagesView + otherViews
+	return statements + messagesView + storedScores(numbered(TableScores, scoresKey, scoresOrder)) + otherViews
 }
-
-// spansView shows of equal rows the one that began first, with what was filled in
-// rather than without.
-const spansView = `
-CREATE OR REPLACE VIEW stored_spans AS
-SELECT * EXCLUDE (row_number_) REPLACE (
-  nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS prompt_name,
-  nullif(prompt_version, '__none__') AS prompt_version,
-  CAST(start_time AT TIME ZONE 'UTC' AS TIMESTAMP) AS start_time)
-FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id ORDER BY start_unix_nano, late_identity) AS row_number_ FROM spans_files)
-WHERE row_number_ = 1;
-`
 
 // contentViews join the events of each span, several of one message or one of
 // a whole call, in the order in which they were made.
@@ -357,14 +345,13 @@ FROM messages_files GROUP BY hash;
 
 const otherViews = `
 CREATE OR REPLACE VIEW scores AS
-SELECT s.* EXCLUDE (row_number_) REPLACE (
+SELECT s.* REPLACE (
   coalesce(l.prompt_name, nullif(nullif(s.prompt_name, '__unresolved__'), '__other__')) AS prompt_name,
   coalesce(l.prompt_version, nullif(s.prompt_version, '__none__')) AS prompt_version,
   coalesce(evaluation_id, left(sha256(unhex(s.trace_id || s.span_id) || encode(name) || '\x00'::BLOB || encode(coalesce(evaluator_version, ''))), 32)) AS evaluation_id,
   CAST(time AT TIME ZONE 'UTC' AS TIMESTAMP) AS time)
-FROM (SELECT *, row_number() OVER (PARTITION BY trace_id, span_id, name, evaluator_version, evaluation_id ORDER BY time DESC) AS row_number_ FROM scores_files) s
-LEFT JOIN late_prompts l ON l.trace_id = s.trace_id AND l.span_id = s.span_id
-WHERE row_number_ = 1;
+FROM stored_scores s
+LEFT JOIN late_prompts l ON l.trace_id = s.trace_id AND l.span_id = s.span_id;
 
 CREATE OR REPLACE VIEW prompts AS
 SELECT p.name, p.version, p.hash, any_value(p.template) AS template, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen

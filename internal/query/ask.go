@@ -240,7 +240,7 @@ func explain(ctx context.Context, err error) error {
 	case strings.Contains(text, "Permission Error"):
 		hint = "queries read the dataset only; for other files use a DuckDB of your own with the dataset's views.sql"
 	case strings.Contains(text, "Out of Memory"):
-		hint = "ask for fewer rows or columns, or narrow --since"
+		hint = "ask for fewer rows or columns, narrow --since, or give it more --memory"
 	case strings.Contains(text, "IO Error"), strings.Contains(text, "Invalid Input Error") && strings.Contains(text, ".parquet"):
 		return fmt.Errorf("%s\n`spanloop dataset verify` looks for broken files", text)
 	}

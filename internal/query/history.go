@@ -25,25 +25,30 @@ const rebuilt = "string_agg"
 // chooseSpans readies the views for a statement, so that it pays for what it
 // reads only: DuckDB keeps a join of which no column is asked for. What other
 // spans reveal is found out when it reads a column that it matters to; spans
-// becomes the view without rebuilt histories when it does not read those. The plan
-// tells, not the text. restore makes spans the whole view again.
+// becomes the view without rebuilt histories when it does not read those; rows of
+// a large dataset are not compared when it reads them all. The plan tells, not the
+// text. restore makes spans the whole view again.
 func (db *DB) chooseSpans(ctx context.Context, conn *duckdb.Conn, statement string, named []driver.NamedValue) (restore func() error, err error) {
 	restore = func() error { return nil }
 	whole := !db.histories || strings.Contains(strings.ToLower(statement), "input_messages")
-	if !aboutSpans.MatchString(statement) || whole && db.late.done() {
+	if !aboutSpans.MatchString(statement) {
 		return restore, nil
 	}
+	on := onConn{conn}
 	// What is no single reading statement is refused later, with its reason, or
 	// becomes several, as PIVOT does.
 	if !isKind(conn, statement, duckdb.STATEMENT_TYPE_SELECT) {
-		return restore, db.late.findOn(ctx, conn)
+		return restore, errors.Join(db.once.ready(ctx, on, statement, ""), db.late.find(ctx, on))
 	}
 	plan, err := planOf(ctx, conn, "EXPLAIN (FORMAT json) "+statement, named)
 	if err != nil {
 		return restore, ctx.Err()
 	}
+	if err := db.once.ready(ctx, on, statement, plan); err != nil {
+		return restore, err
+	}
 	if filledColumns.MatchString(plan) || filledIn.MatchString(statement) {
-		if err := db.late.findOn(ctx, conn); err != nil {
+		if err := db.late.find(ctx, on); err != nil {
 			return restore, err
 		}
 	}

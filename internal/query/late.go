@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"sync"
 
-	"github.com/duckdb/duckdb-go/v2"
-
 	"github.com/spanloop/spanloop/internal/dataset"
 )
 
@@ -30,15 +28,15 @@ type late struct {
 	known bool
 }
 
-// find fills the tables with execute.
-func (l *late) find(ctx context.Context, execute func(context.Context, string) error) error {
+// find fills the tables.
+func (l *late) find(ctx context.Context, db runner) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known {
 		return nil
 	}
 	for _, statement := range dataset.LateRows {
-		if err := execute(ctx, statement); err != nil {
+		if err := db.execute(ctx, statement); err != nil {
 			return fmt.Errorf("late identity: %w", err)
 		}
 	}
@@ -52,14 +50,6 @@ func (l *late) done() bool {
 	return l.known
 }
 
-// findOn is find on a connection.
-func (l *late) findOn(ctx context.Context, conn *duckdb.Conn) error {
-	return l.find(ctx, func(ctx context.Context, statement string) error {
-		_, err := conn.ExecContext(ctx, statement, nil)
-		return err
-	})
-}
-
 // Handle runs SQL of packages of this program over the views.
 type Handle struct{ db *DB }
 
@@ -69,8 +59,10 @@ func (db *DB) SQL() *Handle { return &Handle{db} }
 
 // QueryContext runs a query.
 func (h *Handle) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	err := h.db.late.find(ctx, func(ctx context.Context, statement string) error { return h.db.execute(ctx, statement) })
-	if err != nil {
+	if err := h.db.once.ready(ctx, h.db, query, ""); err != nil {
+		return nil, err
+	}
+	if err := h.db.late.find(ctx, h.db); err != nil {
 		return nil, err
 	}
 	return h.db.sql.QueryContext(ctx, query, args...)

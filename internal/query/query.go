@@ -51,6 +51,7 @@ type DB struct {
 	window    window
 	histories bool
 	late      late
+	once      once
 	// release gives the dataset's files back.
 	release  func() error
 	problems []registry.Problem
@@ -91,7 +92,7 @@ func openLocal(ctx context.Context, o Options, dir string) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start DuckDB: %w", err), os.RemoveAll(spill))
 	}
-	db := &DB{sql: sql.OpenDB(connector), connector: connector, spill: spill, release: func() error { return nil }}
+	db := &DB{sql: sql.OpenDB(connector), connector: connector, spill: spill, once: newOnce(), release: func() error { return nil }}
 	// Time zone and temporary views belong to the connection, and one keeps
 	// memory in bounds.
 	db.sql.SetMaxOpenConns(1)
@@ -115,19 +116,19 @@ func (db *DB) prepare(ctx context.Context, o Options, root string, views dataset
 	if o.MemoryLimit != "" {
 		settings = append(settings, "SET memory_limit = "+literal(o.MemoryLimit))
 	}
-	if err := db.execute(ctx, settings...); err != nil {
+	if err := db.executeAll(ctx, settings...); err != nil {
 		return fmt.Errorf("set up DuckDB: %w", err)
 	}
 	if err := db.checkFormat(ctx, root, views.Newer); err != nil {
 		return err
 	}
-	if err := db.execute(ctx, slices.Concat([]string{views.SQL}, dataset.LateTables, db.window.views())...); err != nil {
+	if err := db.executeAll(ctx, slices.Concat([]string{views.SQL}, dataset.LateTables, db.window.views())...); err != nil {
 		return noViews(root, err)
 	}
 	if err := db.fillReleases(ctx, o.Registry); err != nil {
 		return fmt.Errorf("registry %q: make the view releases: %w", o.Registry, err)
 	}
-	err := db.execute(ctx,
+	err := db.executeAll(ctx,
 		// The views' globs are compared with it as they are written.
 		fmt.Sprintf("SET allowed_directories = [%s, %s]", literal(root), literal(dataset.GlobLiteral(root))),
 		"SET enable_external_access = false",
@@ -163,9 +164,9 @@ func noViews(root string, err error) error {
 	return fmt.Errorf("dataset %q: make its views: %w (`spanloop dataset verify` looks for broken files)", root, err)
 }
 
-func (db *DB) execute(ctx context.Context, statements ...string) error {
+func (db *DB) executeAll(ctx context.Context, statements ...string) error {
 	for _, statement := range statements {
-		if _, err := db.sql.ExecContext(ctx, statement); err != nil {
+		if err := db.execute(ctx, statement); err != nil {
 			return err
 		}
 	}
