@@ -120,12 +120,14 @@ type versionInfo struct {
 	Author  string    `json:"author,omitempty"`
 	Message string    `json:"message,omitempty"`
 	Parent  string    `json:"parent,omitempty"`
-	Hash    string    `json:"hash"`
-	File    string    `json:"file"`
+	// TemplateFormat is the template language.
+	TemplateFormat string `json:"template_format"`
+	Hash           string `json:"hash"`
+	File           string `json:"file"`
 }
 
 func newVersionInfo(v *registry.Version) versionInfo {
-	return versionInfo{Version: v.Version, Time: v.Time.UTC(), Author: v.Author, Message: v.Message, Parent: v.Parent, Hash: v.Hash, File: v.File}
+	return versionInfo{Version: v.Version, Time: v.Time.UTC(), Author: v.Author, Message: v.Message, Parent: v.Parent, TemplateFormat: v.Format, Hash: v.Hash, File: v.File}
 }
 
 // problemInfo is something that the registry refuses or warns of.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func (f *addFlags) register(cmd *cobra.Command) {
 
 func newPromptAddCommand(a *app) *cobra.Command {
 	f := &addFlags{}
-	var parent, params, format, role string
+	var parent, params, format, role, language string
 	cmd := &cobra.Command{
 		Use:   "add NAME FILE|-",
 		Short: "Add a version of a prompt",
@@ -49,6 +50,7 @@ version are pinned to their newest one. The new version serves nobody before
 ` + "`spanloop prompt release`" + `.`,
 		Example: `  spanloop prompt add support-agent prompt.txt -m 'Ask for the order id first'
   spanloop prompt add support-agent v4.yaml --version v4
+  spanloop prompt add greeting greeting.txt --template-format f-string
   echo 'Summarise: {{text}}' | spanloop prompt add summary - --role user --params '{"temperature": 0}'`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,7 +59,10 @@ version are pinned to their newest one. The new version serves nobody before
 				return err
 			}
 			v.Prompt = args[0]
-			v.Parent = orDefault(parent, v.Parent)
+			v.Parent, v.Format = orDefault(parent, v.Parent), orDefault(language, v.Format)
+			if language != "" && !slices.Contains(registry.Formats(), language) {
+				return usage(fmt.Errorf("--template-format %q: it is none of %s%s", language, strings.Join(registry.Formats(), ", "), suggest(language, registry.Formats())))
+			}
 			if v.Params, err = jsonFlag("--params", params, v.Params); err != nil {
 				return err
 			}
@@ -88,6 +93,8 @@ version are pinned to their newest one. The new version serves nobody before
 	cmd.Flags().StringVar(&parent, "parent", "", "the `version` it was made from (default the latest)")
 	cmd.Flags().StringVar(&params, "params", "", "request parameters as a `JSON` object")
 	cmd.Flags().StringVar(&format, "response-format", "", "response format as `JSON`")
+	cmd.Flags().StringVar(&language, "template-format", "", "template `language`: "+strings.Join(registry.Formats(), ", ")+" (default the one of the version before, else mustache)")
+	_ = cmd.RegisterFlagCompletionFunc("template-format", cobra.FixedCompletions(registry.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar(&role, "role", "", "role of the template's message; without it the template is the system text")
 	return cmd
 }

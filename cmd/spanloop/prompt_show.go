@@ -184,6 +184,7 @@ func (p *promptVersion) document() document {
 	}
 	add("made", strings.TrimSpace(moment(p.Time)+" by "+p.Author))
 	add("from", p.Parent)
+	add("format", p.TemplateFormat)
 	add("message", p.Message)
 	for _, r := range p.Live {
 		add("live", fmt.Sprintf("%s since %s: %s", r.Environment, moment(r.Time), r))

@@ -401,3 +401,25 @@ func TestPromptCompletion(t *testing.T) {
 		assert.Contains(t, d.must(exitDone, append([]string{"__complete"}, args...)...), want, "%v", args)
 	}
 }
+
+// A template language is kept from version to version, and every command says it.
+func TestPromptTemplateFormat(t *testing.T) {
+	d := exampleDesk(t)
+	file := filepath.Join(t.TempDir(), "greeting.txt")
+	require.NoError(t, os.WriteFile(file, []byte(`Greet {name} as {{"json": 1}}.`), 0o600))
+	d.must(exitDone, "prompt", "add", "greeting", file, "--template-format", "f-string")
+	require.NoError(t, os.WriteFile(file, []byte(`Greet {name}.`), 0o600))
+	d.must(exitDone, "prompt", "add", "greeting", file)
+	assert.Contains(t, d.must(exitDone, "prompt", "show", "greeting", "1", "--var", "name=Ann"), `Greet Ann as {"json": 1}.`)
+	assert.Contains(t, d.must(exitDone, "prompt", "show", "greeting"), "format   f-string")
+	d.must(exitDone, "prompt", "add", "greeting", file, "--template-format", "mustache")
+	assert.Contains(t, d.must(exitFinding, "prompt", "diff", "greeting", "2", "3"), "the template language changed from f-string to mustache")
+	got := d.run("prompt", "add", "greeting", file, "--template-format", "erb")
+	assert.Equal(t, exitUsage, got.code)
+	assert.Contains(t, got.err, `--template-format "erb": it is none of mustache, f-string`)
+	require.NoError(t, os.WriteFile(file, []byte("Greet\n{name.first}."), 0o600))
+	got = d.run("prompt", "add", "greeting", file, "--template-format", "f-string")
+	assert.Equal(t, exitUsage, got.code)
+	assert.Contains(t, got.err, `template line 2: the field "name.first"`)
+	d.must(exitDone, "prompt", "check")
+}

@@ -10,8 +10,9 @@ import (
 )
 
 func (b *builder) prompt(s *Snapshot, files *promptFiles) {
-	p := &Prompt{Name: files.name, Format: "mustache", byVersion: map[string]*Version{}}
+	p := &Prompt{Name: files.name, Format: formatMustache, byVersion: map[string]*Version{}}
 	if m := files.meta; m != nil {
+		p.Format = orMustache(m.Format)
 		p.Description, p.Tags, p.Variables, p.ProtectedLabels = m.Description, m.Tags, m.Variables, m.ProtectedLabels
 	}
 	if len(files.versions) == 0 && files.meta == nil && files.releases != nil {
@@ -28,7 +29,7 @@ func (b *builder) prompt(s *Snapshot, files *promptFiles) {
 	for _, name := range sortedKeys(held) {
 		known[name] = true
 		f := held[name]
-		v, err := b.version(f, f.value.(*parsedVersion), p.Variables)
+		v, err := b.version(f, f.value.(*parsedVersion), p)
 		if err != nil {
 			b.fail(f, err)
 			continue
@@ -68,7 +69,11 @@ type built struct {
 
 // version makes a version of a prompt, or takes the one that was made from the
 // same file and the same partials before: most of a registry is as it was.
-func (b *builder) version(f *parsedFile, doc *parsedVersion, specs map[string]VariableSpec) (*Version, error) {
+func (b *builder) version(f *parsedFile, doc *parsedVersion, p *Prompt) (*Version, error) {
+	if doc.Format == "" && p.Format != formatMustache {
+		return nil, failAt(1, "prompt.yaml says format %s, this version says none and would be mustache: write its format here", p.Format)
+	}
+	specs := p.Variables
 	partials := b.partials.included(doc)
 	if old := f.built; old != nil && maps.Equal(old.specs, specs) && slices.EqualFunc(old.partials, partials, samePartial) {
 		return old.version, nil
@@ -87,11 +92,11 @@ func samePartial(x, y *PartialVersion) bool {
 
 func (b *builder) newVersion(f *parsedFile, doc *parsedVersion, specs map[string]VariableSpec) (*Version, error) {
 	v := &Version{
-		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Parent: doc.Parent,
+		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Parent: doc.Parent, Format: doc.language(),
 		Params: doc.params, ResponseFormat: doc.responseFormat, File: b.path(f),
 	}
-	resolve, refs := b.partials.resolver(doc.Partials, doc.Time)
-	body := &compiled{specs: specs}
+	resolve, refs := b.partials.resolver(doc)
+	body := &compiled{specs: specs, language: v.Format}
 	for i := range doc.templates {
 		t := &doc.templates[i]
 		v.Messages = append(v.Messages, t.TemplateMessage)
@@ -102,7 +107,7 @@ func (b *builder) newVersion(f *parsedFile, doc *parsedVersion, specs map[string
 		body.templates = append(body.templates, expanded)
 	}
 	v.Partials = refs()
-	hash, err := contentHash(v.Messages, v.Partials, v.Params, v.ResponseFormat)
+	hash, err := contentHash(v.Format, v.Messages, v.Partials, v.Params, v.ResponseFormat)
 	if err != nil {
 		return nil, err
 	}

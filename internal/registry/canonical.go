@@ -137,14 +137,19 @@ func marshal(v any) []byte {
 }
 
 // contentHash is the identity of a prompt version: its messages, the hashes of
-// the partials it includes, its parameters and its response format. It writes the
-// RFC 8785 form directly, with the keys in their order.
-func contentHash(messages []TemplateMessage, partials []PartialRef, params, format json.RawMessage) (string, error) {
+// the partials it includes, its parameters, its response format and its template
+// language unless that is Mustache. It writes the RFC 8785 form directly, with the
+// keys in their order.
+func contentHash(language string, messages []TemplateMessage, partials []PartialRef, params, format json.RawMessage) (string, error) {
 	size := 64 + len(params) + len(format)
 	for _, m := range messages {
 		size += len(m.Content) + len(m.Content)/16 + 64
 	}
-	out := append(make([]byte, 0, size), `{"messages":[`...)
+	out := append(make([]byte, 0, size), '{')
+	if language != formatMustache {
+		out = append(appendString(append(out, `"format":`...), language), ',')
+	}
+	out = append(out, `"messages":[`...)
 	for i, m := range messages {
 		if i > 0 {
 			out = append(out, ',')
@@ -166,8 +171,11 @@ func contentHash(messages []TemplateMessage, partials []PartialRef, params, form
 }
 
 // partialContentHash is the identity of a version of a partial.
-func partialContentHash(content string, partials []PartialRef) string {
+func partialContentHash(language, content string, partials []PartialRef) string {
 	out := appendString([]byte(`{"content":`), content)
+	if language != formatMustache {
+		out = appendString(append(out, `,"format":`...), language)
+	}
 	return hashBytes(append(appendPartials(out, partials), '}'))
 }
 

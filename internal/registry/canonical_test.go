@@ -226,12 +226,12 @@ func TestContentHashIsOfCanonicalJSON(t *testing.T) {
 				}
 			}
 		}
-		got, err := contentHash(messages, refs, params, format)
+		got, err := contentHash(formatMustache, messages, refs, params, format)
 		require.NoError(t, err)
 		require.Equal(t, mustHash(t, string(marshal(object))), got, "%s", marshal(object))
 		if partials == nil {
 			continue
 		}
-		require.Equal(t, mustHash(t, string(marshal(map[string]any{"content": text, "partials": partials}))), partialContentHash(text, refs))
+		require.Equal(t, mustHash(t, string(marshal(map[string]any{"content": text, "partials": partials}))), partialContentHash(formatMustache, text, refs))
 	}
 }

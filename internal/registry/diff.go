@@ -34,6 +34,7 @@ const (
 	ChangeParam          = "param_changed"
 	ChangeParamAdded     = "param_added"
 	ChangeParamRemoved   = "param_removed"
+	ChangeTemplateFormat = "template_format_changed"
 	ChangeResponseFormat = "response_format_changed"
 )
 
@@ -49,6 +50,9 @@ func DiffVersions(a, b *Version) (string, []Change) {
 	}
 	unified := udiff.Unified(a.Version, b.Version, a.text(a.Params, a.ResponseFormat), b.text(params, format))
 	var changes []Change
+	if a.Format != b.Format {
+		changes = append(changes, Change{ChangeTemplateFormat, "format", a.Format, b.Format, fmt.Sprintf("the template language changed from %s to %s", a.Format, b.Format)})
+	}
 	for i := range max(len(a.Messages), len(b.Messages)) {
 		path := fmt.Sprintf("messages[%d]", i)
 		switch {
@@ -71,6 +75,9 @@ func DiffVersions(a, b *Version) (string, []Change) {
 // text is a version as a person reads it.
 func (v *Version) text(params, format json.RawMessage) string {
 	var b strings.Builder
+	if v.Format != formatMustache {
+		fmt.Fprintf(&b, "[format] %s\n", v.Format)
+	}
 	for _, m := range v.Messages {
 		fmt.Fprintf(&b, "[%s]\n%s", m.Role, m.Content)
 		if !strings.HasSuffix(m.Content, "\n") {

@@ -21,6 +21,7 @@ type versionFile struct {
 	Time           string            `yaml:"time"`
 	Message        string            `yaml:"message,omitempty"`
 	Parent         string            `yaml:"parent,omitempty"`
+	Format         string            `yaml:"format,omitempty"`
 	Hash           string            `yaml:"hash,omitempty"`
 	Partials       map[string]string `yaml:"partials,omitempty"`
 	Template       *string           `yaml:"template,omitempty"`

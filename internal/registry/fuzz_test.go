@@ -52,12 +52,12 @@ func FuzzParseFile(f *testing.F) {
 			return
 		}
 		again, err := ReadVersion("x", encode(versionFile{
-			Version: v.Version, Time: stamp(v.Time), Messages: v.Messages, Params: node(t, v.Params), ResponseFormat: node(t, v.ResponseFormat),
+			Version: v.Version, Format: v.Format, Time: stamp(v.Time), Messages: v.Messages, Params: node(t, v.Params), ResponseFormat: node(t, v.ResponseFormat),
 		}))
 		if err != nil {
 			t.Fatalf("written, it cannot be read: %v", err)
 		}
-		hash, err := contentHash(again.Messages, v.Partials, again.Params, again.ResponseFormat)
+		hash, err := contentHash(orMustache(again.Format), again.Messages, v.Partials, again.Params, again.ResponseFormat)
 		if err != nil || hash != v.Hash {
 			t.Fatalf("written and read, it is another version (%v): %q", err, data)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/spanloop/spanloop/internal/registry/mustache"
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // promptDocument is prompts/<name>/prompt.yaml.
@@ -31,6 +31,7 @@ type versionDocument struct {
 	Time           time.Time         `yaml:"time"`
 	Message        string            `yaml:"message"`
 	Parent         string            `yaml:"parent"`
+	Format         string            `yaml:"format"`
 	Template       yaml.Node         `yaml:"template"`
 	Messages       []yaml.Node       `yaml:"messages"`
 	Content        yaml.Node         `yaml:"content"`
@@ -52,7 +53,7 @@ type toolDocument struct {
 // parsedTemplate is one message with its syntax tree, partials not yet in.
 type parsedTemplate struct {
 	TemplateMessage
-	template *mustache.Template
+	template template.Template
 	node     yaml.Node
 }
 
@@ -91,8 +92,8 @@ func parsePrompt(data []byte) (*promptDocument, error) {
 	if err := decodeYAML(data, doc); err != nil {
 		return nil, err
 	}
-	if doc.Format != "" && doc.Format != "mustache" {
-		return nil, failAt(keyLine(data, "format"), "format %s: only mustache templates are read", show(doc.Format))
+	if err := checkFormat(doc.Format, data); err != nil {
+		return nil, err
 	}
 	for _, name := range sortedKeys(doc.Variables) {
 		spec := doc.Variables[name]
@@ -117,6 +118,9 @@ func parseVersion(f sourceFile, data []byte) (*parsedVersion, error) {
 		if err := CheckVersion(v.Version); err != nil {
 			return nil, failAt(1, "%v", err)
 		}
+	}
+	if err := checkFormat(v.Format, data); err != nil {
+		return nil, err
 	}
 	if err := v.readMessages(f.kind); err != nil {
 		return nil, err
@@ -196,7 +200,7 @@ func (v *parsedVersion) addTemplate(role string, node yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	t, err := mustache.Parse(text)
+	t, err := parseTemplate(v.language(), text)
 	if err != nil {
 		return templateError(&node, err)
 	}
@@ -206,7 +210,7 @@ func (v *parsedVersion) addTemplate(role string, node yaml.Node) error {
 
 // templateError moves a template's error to its line in the file.
 func templateError(node *yaml.Node, err error) error {
-	var syntax *mustache.SyntaxError
+	var syntax *template.SyntaxError
 	if errors.As(err, &syntax) {
 		return failAt(textLine(node, syntax.Line), "%s", syntax.Reason)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spanloop/spanloop/internal/registry/mustache"
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // partialSet resolves references between partials, depth first.
@@ -95,7 +95,7 @@ func (s *partialSet) make(f *parsedFile, doc *parsedVersion, path []string) (*Pa
 	}
 	t := &doc.templates[0]
 	v := &PartialVersion{
-		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Content: t.Content,
+		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Content: t.Content, Format: doc.language(),
 		File: s.b.path(f), pins: map[string]*PartialVersion{},
 	}
 	all := map[PartialRef]bool{}
@@ -109,6 +109,9 @@ func (s *partialSet) make(f *parsedFile, doc *parsedVersion, path []string) (*Pa
 		if err != nil {
 			return nil, failAt(line, "%v", err)
 		}
+		if err := child.fits(target.name, v.Format); err != nil {
+			return nil, failAt(line, "%v", err)
+		}
 		v.pins[reference] = child
 		all[child.ref(target.name)] = true
 		for _, ref := range child.Partials {
@@ -116,7 +119,7 @@ func (s *partialSet) make(f *parsedFile, doc *parsedVersion, path []string) (*Pa
 		}
 	}
 	v.Partials = sortedRefs(all)
-	hash := partialContentHash(v.Content, v.Partials)
+	hash := partialContentHash(v.Format, v.Content, v.Partials)
 	if doc.Hash != "" && doc.Hash != hash {
 		return nil, failAt(1, "the content was changed in place: the file says %s, its content is %s; add a new version instead", short(doc.Hash), short(hash))
 	}
@@ -135,6 +138,14 @@ func sortedRefs(set map[PartialRef]bool) []PartialRef {
 		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Version, y.Version))
 	})
 	return refs
+}
+
+// fits refuses a partial in another template language than what includes it.
+func (v *PartialVersion) fits(name, language string) error {
+	if v.Format == language {
+		return nil
+	}
+	return fmt.Errorf("partial %s@%s is in another template language: it is %s, this is %s", show(name), v.Version, v.Format, language)
 }
 
 // find returns the file that a reference (name@version, or name) means: the
@@ -173,7 +184,7 @@ func (s *partialSet) find(reference string, pins map[string]string, at time.Time
 		}
 	}
 	if best == nil {
-		return nil, fmt.Errorf("partial %s without a version: pin one, as in {{> %s@VERSION}}", show(name), name)
+		return nil, fmt.Errorf("partial %s without a version: pin one, as in %s@VERSION", show(name), name)
 	}
 	return best, nil
 }
@@ -201,18 +212,20 @@ func (s *partialSet) included(doc *parsedVersion) []*PartialVersion {
 	return out
 }
 
-// resolver returns the look-up for a file with these pins and this time, and
-// the references that it met.
-func (s *partialSet) resolver(pins map[string]string, at time.Time) (lookup mustache.Lookup, refs func() []PartialRef) {
+// resolver returns the look-up for a file, and the references that it met.
+func (s *partialSet) resolver(doc *parsedVersion) (lookup template.Lookup, refs func() []PartialRef) {
 	met := map[PartialRef]bool{}
-	lookup = func(reference string) (string, mustache.Lookup, error) {
-		f, err := s.find(reference, pins, at)
+	lookup = func(reference string) (string, template.Lookup, error) {
+		f, err := s.find(reference, doc.Partials, doc.Time)
 		if err != nil {
 			return "", nil, err
 		}
 		v := s.built[f.name].byVersion[f.value.(*parsedVersion).Version]
 		if v == nil {
 			return "", nil, fmt.Errorf("partial %s is refused", show(reference))
+		}
+		if err := v.fits(f.name, doc.language()); err != nil {
+			return "", nil, err
 		}
 		met[v.ref(f.name)] = true
 		for _, ref := range v.Partials {
@@ -224,7 +237,7 @@ func (s *partialSet) resolver(pins map[string]string, at time.Time) (lookup must
 }
 
 // lookup finds the partials of a partial, as they were pinned when it was built.
-func (v *PartialVersion) lookup(reference string) (string, mustache.Lookup, error) {
+func (v *PartialVersion) lookup(reference string) (string, template.Lookup, error) {
 	child := v.pins[reference]
 	if child == nil {
 		return "", nil, fmt.Errorf("partial %s does not exist", show(reference))

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/spanloop/spanloop/internal/registry/mustache"
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // minFixed is how many letters and digits a template with variables must hold
@@ -29,21 +29,22 @@ type token struct {
 type pattern struct {
 	roles    []string
 	messages [][]token
-	// names of the variables by index; "" for a section, of which only the
-	// place is known.
+	// names of the variables by index; "" for what cannot be taken back, of which
+	// only the place is known.
 	names []string
 	// fixed counts the bytes of literal text.
 	fixed int
 	// repeated is true when a variable occurs more than once.
 	repeated bool
-	// opaque is true when sections make it impossible to verify a match.
+	// opaque is true when a part that cannot be taken back makes it impossible to
+	// verify a match.
 	opaque bool
 }
 
 // newPattern returns the pattern of a version, and why the version cannot be
-// recognised from rendered texts if so. A pattern with sections still serves to
+// recognised from rendered texts if so. A pattern with opaque parts still serves to
 // find out that another version's match is not the only explanation.
-func newPattern(messages []TemplateMessage, templates []*mustache.Template) (pattern, string) {
+func newPattern(messages []TemplateMessage, templates []template.Template) (pattern, string) {
 	var p pattern
 	reason := ""
 	index := map[string]int{}
@@ -51,16 +52,13 @@ func newPattern(messages []TemplateMessage, templates []*mustache.Template) (pat
 	for i, t := range templates {
 		p.roles = append(p.roles, normalRole(messages[i].Role))
 		var tokens []token
-		for _, n := range t.Nodes {
+		for _, n := range t.Parts(&template.Shape{}) {
 			switch n.Kind {
-			case mustache.Text:
+			case template.Literal:
 				p.fixed += len(n.Text)
 				letters += countLetters(n.Text)
 				tokens = append(tokens, token{literal: n.Text, variable: -1})
-			case mustache.Variable:
-				if n.Name == "." {
-					reason = "it prints the whole context"
-				}
+			case template.Slot:
 				k, again := index[n.Name]
 				if !again {
 					k = len(p.names)
@@ -71,7 +69,9 @@ func newPattern(messages []TemplateMessage, templates []*mustache.Template) (pat
 				tokens = append(tokens, token{variable: k})
 			default:
 				p.opaque = true
-				reason = "it holds sections, which cannot be taken back from their output"
+				if reason == "" {
+					reason = n.Reason
+				}
 				tokens = append(tokens, token{variable: len(p.names)})
 				p.names = append(p.names, "")
 			}
@@ -83,9 +83,6 @@ func newPattern(messages []TemplateMessage, templates []*mustache.Template) (pat
 	}
 	if letters == 0 {
 		return pattern{roles: p.roles}, "it has no text"
-	}
-	if reason == "it prints the whole context" {
-		return pattern{roles: p.roles}, reason
 	}
 	return p, reason
 }

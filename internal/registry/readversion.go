@@ -22,7 +22,7 @@ func ReadVersion(file string, data []byte) (NewVersion, error) {
 	}
 	doc := value.(*parsedVersion)
 	v := NewVersion{
-		Version: doc.Version, Params: doc.params, ResponseFormat: doc.responseFormat, Partials: doc.Partials,
+		Version: doc.Version, Format: doc.Format, Params: doc.params, ResponseFormat: doc.responseFormat, Partials: doc.Partials,
 		Author: doc.Author, Message: doc.Message, Parent: doc.Parent, Time: doc.Time,
 	}
 	if doc.Template.Kind != 0 {

@@ -8,14 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/spanloop/spanloop/internal/registry/mustache"
+	"github.com/spanloop/spanloop/internal/registry/python"
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // compiled is what a version needs to render and to be recognised.
 type compiled struct {
 	specs     map[string]VariableSpec
-	templates []*mustache.Template
-	// structured are the variables that sections read.
+	templates []template.Template
+	// language is the template language.
+	language string
+	// structured are the variables whose values may be more than text.
 	structured map[string]bool
 	pattern    pattern
 	// unmatchable says why the version is not recognised from rendered texts.
@@ -26,20 +29,13 @@ type compiled struct {
 func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
 	c.structured = map[string]bool{}
 	for _, t := range c.templates {
-		noteSections(t.Nodes, c.structured)
+		for _, name := range t.Structured() {
+			c.structured[name] = true
+		}
 	}
 	c.pattern, c.unmatchable = newPattern(messages, c.templates)
 	if bare {
 		c.pattern.roles[0] = anyRole
-	}
-}
-
-func noteSections(nodes []mustache.Node, into map[string]bool) {
-	for _, n := range nodes {
-		if n.Kind == mustache.Section || n.Kind == mustache.Inverted {
-			into[n.Name] = true
-			noteSections(n.Nodes, into)
-		}
 	}
 }
 
@@ -83,8 +79,36 @@ func (v *Version) Variables() []string {
 	return names
 }
 
-// value gives a section's variable its structure; all others stay text.
+// value is a variable's text as the template language takes it.
 func (c *compiled) value(name, text string) any {
+	if c.language == formatMustache {
+		return c.sectionValue(name, text)
+	}
+	return c.pythonValue(name, text)
+}
+
+// pythonValue is the JSON that a variable is declared to be, else its text. What
+// a template looks into may be a list, an object or a boolean without a
+// declaration.
+func (c *compiled) pythonValue(name, text string) any {
+	switch c.specs[name].Type {
+	case "string":
+		return text
+	case "":
+		undeclared := text == "true" || text == "false" || text != "" && (text[0] == '[' || text[0] == '{')
+		if !c.structured[name] || !undeclared {
+			return text
+		}
+	}
+	value, err := python.FromJSON(text)
+	if err != nil {
+		return text
+	}
+	return value
+}
+
+// sectionValue gives a section's variable its structure; all others stay text.
+func (c *compiled) sectionValue(name, text string) any {
 	if !c.structured[name] {
 		return text
 	}

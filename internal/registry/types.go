@@ -20,7 +20,7 @@ type Prompt struct {
 	Name        string
 	Description string
 	Tags        []string
-	// Format is the template language; mustache is the only one so far.
+	// Format is the template language that new versions have.
 	Format    string
 	Variables map[string]VariableSpec
 	// ProtectedLabels are environments that are released only with a reviewer.
@@ -77,7 +77,9 @@ type Version struct {
 	Time    time.Time
 	Message string
 	// Parent is the version that this one was made from.
-	Parent   string
+	Parent string
+	// Format is the template language: mustache, f-string or jinja.
+	Format   string
 	Messages []TemplateMessage
 	// Params are the request parameters as a JSON object; nil without any.
 	Params json.RawMessage
@@ -111,11 +113,13 @@ func (p *Partial) Version(name string) *PartialVersion {
 
 // PartialVersion is one immutable version of a partial.
 type PartialVersion struct {
-	Version  string
-	Author   string
-	Time     time.Time
-	Message  string
-	Content  string
+	Version string
+	Author  string
+	Time    time.Time
+	Message string
+	Content string
+	// Format is the template language; what includes the partial has the same.
+	Format   string
 	Partials []PartialRef
 	Hash     string
 	File     string

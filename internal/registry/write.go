@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/spanloop/spanloop/internal/registry/mustache"
 )
 
 // NewVersion is a prompt version to be added. Template and Messages exclude each
@@ -20,9 +18,12 @@ import (
 type NewVersion struct {
 	Prompt string
 	// Version is the name of the version; empty for the next one.
-	Version        string
-	Template       string
-	Messages       []TemplateMessage
+	Version  string
+	Template string
+	Messages []TemplateMessage
+	// Format is the template language; empty for the one of the version that this
+	// one was made from, else the prompt's.
+	Format         string
 	Params         json.RawMessage
 	ResponseFormat json.RawMessage
 	// Partials pins versions of partials by name; the newest is pinned where
@@ -59,6 +60,9 @@ func AddVersion(dir string, v NewVersion) (*Version, error) {
 	}
 	if latest := prompt.Latest(); v.Parent == "" && latest != nil {
 		v.Parent = latest.Version
+	}
+	if v.Format == "" {
+		v.Format = prompt.nextFormat(v.Parent)
 	}
 	doc, err := v.file(snapshot)
 	if err != nil {
@@ -97,7 +101,7 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 		v.Time = time.Now()
 	}
 	doc := &versionFile{
-		Version: v.Version, Author: v.Author, Time: stamp(v.Time), Message: v.Message, Parent: v.Parent, Messages: v.Messages,
+		Version: v.Version, Author: v.Author, Time: stamp(v.Time), Message: v.Message, Parent: v.Parent, Format: v.Format, Messages: v.Messages,
 	}
 	var texts []string
 	if v.Template != "" {
@@ -114,7 +118,7 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 	}
 	doc.Author, doc.Message = strings.ToValidUTF8(v.Author, "\ufffd"), strings.ToValidUTF8(v.Message, "\ufffd")
 	var err error
-	if doc.Partials, err = pin(snapshot, texts, v.Partials); err != nil {
+	if doc.Partials, err = pin(snapshot, orMustache(v.Format), texts, v.Partials); err != nil {
 		return nil, err
 	}
 	if doc.Params, err = jsonNode(v.Params); err != nil {
@@ -128,10 +132,10 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 
 // pin names the version of each partial that a template names without: the given
 // one, else the newest.
-func pin(snapshot *Snapshot, texts []string, given map[string]string) (map[string]string, error) {
+func pin(snapshot *Snapshot, language string, texts []string, given map[string]string) (map[string]string, error) {
 	pins := map[string]string{}
 	for _, text := range texts {
-		t, err := mustache.Parse(text)
+		t, err := parseTemplate(language, text)
 		if err != nil {
 			return nil, err
 		}

@@ -6,11 +6,13 @@ package mustache
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // Lookup returns the source of a partial, and the Lookup that holds for the
 // partials inside of it.
-type Lookup func(name string) (source string, inside Lookup, err error)
+type Lookup = template.Lookup
 
 // Expand returns the template with every partial in place. A cycle, a partial
 // that lookup does not know and a result over MaxSourceBytes are errors.

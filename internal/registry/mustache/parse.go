@@ -5,6 +5,8 @@ package mustache
 
 import (
 	"strings"
+
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // Parse reads a template. The error is a *SyntaxError.
@@ -234,9 +236,4 @@ func (p *parser) text(s string) {
 }
 
 // quote shortens and quotes a name for a message.
-func quote(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return `"` + s + `"`
-}
+func quote(s string) string { return template.Quote(s) }

@@ -5,20 +5,14 @@ package mustache
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // MissingError names a variable that a template needs and nobody gave.
-type MissingError struct {
-	Name string
-	Line int
-}
-
-func (e *MissingError) Error() string {
-	return fmt.Sprintf("template line %d: variable %s has no value and no default", e.Line, quote(e.Name))
-}
+type MissingError = template.MissingError
 
 // Render fills in the variables. Values are strings, numbers, booleans, nil,
 // []any and map[string]any. A variable that is not there is a *MissingError; a

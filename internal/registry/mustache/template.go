@@ -11,12 +11,12 @@
 // Inheritance, dynamic names and lambdas are refused.
 package mustache
 
-import "fmt"
+import "github.com/spanloop/spanloop/internal/registry/template"
 
 // Limits on a template, partials included.
 const (
 	// MaxSourceBytes bounds the text of one template after its partials are in.
-	MaxSourceBytes = 4 << 20
+	MaxSourceBytes = template.MaxSourceBytes
 	maxDepth       = 64
 )
 
@@ -55,15 +55,7 @@ type Template struct {
 }
 
 // SyntaxError says where a template is wrong.
-type SyntaxError struct {
-	// Line is 1-based, within the template.
-	Line   int
-	Reason string
-}
-
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("template line %d: %s", e.Line, e.Reason)
-}
+type SyntaxError = template.SyntaxError
 
 // Partials are the names of the partials that the template includes directly,
 // in order, each once.
