@@ -13,7 +13,7 @@ FUZZTIME ?= 1m
 CRASHES ?= 200
 SEED ?= 1
 # Embedded files are sources too.
-SOURCES := $(shell find cmd internal processor exporter receiver examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
+SOURCES := $(shell find cmd internal processor exporter receiver extension examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
 .PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup bench-query interleaved simulations fuzz crash soak distribution-update tidy clean
 
@@ -91,7 +91,7 @@ iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice r
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'
 
 bench: build ## speed and size, with ratios to contrib's file exporter
-	$(GO) test -run "^$$" -bench . -benchmem -benchtime 0.3s ./internal/... ./processor/... ./exporter/... ./receiver/... | grep -E "^(Benchmark|FAIL|panic)"
+	$(GO) test -run "^$$" -bench . -benchmem -benchtime 0.3s ./internal/... ./processor/... ./exporter/... ./receiver/... ./extension/... | grep -E "^(Benchmark|FAIL|panic)"
 	cd bench && $(GO) run ./encode
 	cd bench && $(GO) run ./collector -bin ../$(BIN)/otelcol-spanloop
 

@@ -16,8 +16,9 @@ import (
 
 // Config is the processor's configuration. The default works without changes.
 type Config struct {
-	// Registry is the folder of the prompt registry; empty for none. A folder
-	// that does not exist yet is read when it appears.
+	// Registry is the id of a genai_registry extension, or the folder of the
+	// prompt registry; empty for none. A folder that does not exist yet is read
+	// when it appears.
 	Registry string `mapstructure:"registry"`
 	// Environment is the environment of all spans. Empty takes it from the
 	// resource: deployment.environment.name, else deployment.environment.
@@ -39,6 +40,8 @@ func (c *Config) Validate() error {
 	}
 	if strings.ContainsRune(c.Registry, 0) {
 		errs = append(errs, errors.New("registry: the path holds a NUL byte"))
+	} else if _, ok := c.extensionID(); ok {
+		// Whether it runs is known at the start.
 	} else if info, err := os.Stat(c.Registry); c.Registry != "" && err == nil && !info.IsDir() {
 		errs = append(errs, fmt.Errorf("registry: %s is a file; it must be a folder", c.Registry))
 	}

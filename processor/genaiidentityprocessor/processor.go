@@ -5,11 +5,9 @@ package genaiidentityprocessor
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/spanloop/spanloop/internal/genai"
 	"github.com/spanloop/spanloop/internal/identity"
-	"github.com/spanloop/spanloop/internal/registry"
 )
 
 // Limits of the list of problems on one span.
@@ -31,7 +28,7 @@ type identityProcessor struct {
 	logger    *zap.Logger
 	telemetry *telemetry
 	resolver  *identity.Resolver
-	store     atomic.Pointer[registry.Store]
+	live      atomic.Pointer[liveRegistry]
 }
 
 func newProcessor(set processor.Settings, config *Config) (*identityProcessor, error) {
@@ -44,58 +41,6 @@ func newProcessor(set processor.Settings, config *Config) (*identityProcessor, e
 		Registry: p.snapshot, Environment: config.Environment, MaxTraces: config.MaxTraces,
 	})
 	return p, nil
-}
-
-func (p *identityProcessor) snapshot() *registry.Snapshot {
-	if store := p.store.Load(); store != nil {
-		return store.Snapshot()
-	}
-	return nil
-}
-
-func (p *identityProcessor) registryProblems() (failures, warnings int) {
-	store := p.store.Load()
-	if store == nil {
-		return 0, 0
-	}
-	for _, problem := range store.Problems() {
-		if problem.Warning {
-			warnings++
-		} else {
-			failures++
-		}
-	}
-	return failures, warnings
-}
-
-// start opens the registry. Broken files and a missing folder are logged, and
-// the processor runs on with what there is.
-func (p *identityProcessor) start(context.Context, component.Host) error {
-	if p.config.Registry == "" {
-		return nil
-	}
-	store, err := registry.Open(p.config.Registry, registry.WithLogger(p.logProblem))
-	if err != nil {
-		return err
-	}
-	p.store.Store(store)
-	return nil
-}
-
-func (p *identityProcessor) logProblem(problem registry.Problem) {
-	message := "prompt registry: refused, the last good state stays live"
-	if problem.Warning {
-		message = "prompt registry: warning"
-	}
-	p.logger.Warn(message, zap.String("file", problem.File), zap.Int("line", problem.Line), zap.String("reason", problem.Reason))
-}
-
-func (p *identityProcessor) shutdown(context.Context) error {
-	var err error
-	if store := p.store.Swap(nil); store != nil {
-		err = store.Close()
-	}
-	return errors.Join(err, p.telemetry.shutdown())
 }
 
 // reading is a GenAI span that was read.
