@@ -416,7 +416,7 @@ func TestPromptTemplateFormat(t *testing.T) {
 	assert.Contains(t, d.must(exitFinding, "prompt", "diff", "greeting", "2", "3"), "the template language changed from f-string to mustache")
 	got := d.run("prompt", "add", "greeting", file, "--template-format", "erb")
 	assert.Equal(t, exitUsage, got.code)
-	assert.Contains(t, got.err, `--template-format "erb": it is none of mustache, f-string`)
+	assert.Contains(t, got.err, `--template-format "erb": it is none of mustache, f-string, jinja`)
 	require.NoError(t, os.WriteFile(file, []byte("Greet\n{name.first}."), 0o600))
 	got = d.run("prompt", "add", "greeting", file, "--template-format", "f-string")
 	assert.Equal(t, exitUsage, got.code)

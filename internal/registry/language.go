@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spanloop/spanloop/internal/registry/fstring"
+	"github.com/spanloop/spanloop/internal/registry/jinja"
 	"github.com/spanloop/spanloop/internal/registry/mustache"
 	"github.com/spanloop/spanloop/internal/registry/template"
 )
@@ -16,10 +17,11 @@ import (
 const (
 	formatMustache = "mustache"
 	formatFString  = "f-string"
+	formatJinja    = "jinja"
 )
 
 // Formats are the template languages.
-func Formats() []string { return []string{formatMustache, formatFString} }
+func Formats() []string { return []string{formatMustache, formatFString, formatJinja} }
 
 func orMustache(format string) string {
 	if format == "" {
@@ -53,8 +55,11 @@ func (p *Prompt) nextFormat(parent string) string {
 // parseTemplate reads a template in a language that checkFormat knows. The error
 // is a *template.SyntaxError.
 func parseTemplate(language, source string) (template.Template, error) {
-	if language == formatFString {
+	switch language {
+	case formatFString:
 		return fstring.Parse(source)
+	case formatJinja:
+		return jinja.Parse(source)
 	}
 	t, err := mustache.Parse(source)
 	return mustacheTemplate{t}, err

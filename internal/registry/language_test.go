@@ -55,7 +55,7 @@ func TestFormatIsRefused(t *testing.T) {
 	_, problems := Load(dir)
 	assert.ElementsMatch(t, []string{
 		"prompts/p/versions/1.yaml:1: prompt.yaml says format f-string, this version says none and would be mustache: write its format here",
-		`prompts/p/versions/2.yaml:2: format "erb" is none of mustache, f-string`,
+		`prompts/p/versions/2.yaml:2: format "erb" is none of mustache, f-string, jinja`,
 		`prompts/p/versions/3.yaml:4: the field "the.weather": attributes and indexes are not supported`,
 		`prompts/q/versions/1.yaml:1: partial "tone"@1 is in another template language: it is f-string, this is mustache`,
 	}, reasons(dir, problems))
@@ -85,4 +85,29 @@ func TestAddVersionKeepsTheFormat(t *testing.T) {
 	_, changes := DiffVersions(second, third)
 	require.Equal(t, ChangeTemplateFormat, changes[0].Kind)
 	assert.Equal(t, "the template language changed from f-string to mustache", changes[0].Text)
+}
+
+func TestVersionInJinja(t *testing.T) {
+	dir := directory(t, map[string]string{
+		"partials/tone/versions/1.yaml": "format: jinja\ncontent: 'Be {{ tone }}.'\n",
+		"prompts/p/versions/1.yaml":     "format: jinja\ntemplate: 'Answer {{ name }} in short words. {% include \"tone@1\" %}'\n",
+		"prompts/p/versions/2.yaml":     "format: jinja\ntemplate: \"Answer {{ user.name }} with:{% for d in docs %}\\n{{ loop.index }}. {{ d }}{% endfor %}\"\n",
+		"prompts/q/versions/1.yaml":     "format: jinja\ntemplate: |\n  Answer\n  {{ name|title }}\n",
+	})
+	s, problems := Load(dir)
+	assert.ElementsMatch(t, []string{
+		`prompts/q/versions/1.yaml:4: the filter "title" is not supported`,
+		`prompts/p/versions/2.yaml: warning: version "2" is not recognised from rendered texts: it holds an expression (line 1), which cannot be taken back from its output`,
+	}, reasons(dir, problems))
+	p := s.Prompt("p")
+	assert.Equal(t, "tone", p.Version("1").Partials[0].Name)
+	got := s.Match("Answer Ann in short words. Be kind.", nil)
+	require.True(t, got.Found)
+	assert.Equal(t, "1", got.Version.Version)
+	assert.Equal(t, []genai.Variable{{Name: "name", Value: "Ann"}, {Name: "tone", Value: "kind"}}, got.Variables)
+	texts, err := p.Version("2").Render(map[string]string{"user": `{"name":"Ann"}`, "docs": `["one",2.0]`})
+	require.NoError(t, err)
+	assert.Equal(t, "Answer Ann with:\n1. one\n2. 2.0", texts[0].Content)
+	got = s.Match(texts[0].Content, nil)
+	assert.False(t, got.Found, "a loop is not taken back")
 }

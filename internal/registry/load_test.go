@@ -133,7 +133,7 @@ func TestLoadRefuses(t *testing.T) {
 		"user of a refused partial": {map[string]string{one: "time: 2026-01-01\ntemplate: text {{> a@1}}\n", "partials/a/versions/1.yaml": "content: \"{{> a@1}}\"\n"},
 			[]string{"partials/a/versions/1.yaml:1: cycle", one + `:2: partial "a@1" is refused`}},
 		"partial with two texts":  {map[string]string{"partials/a/versions/1.yaml": "content: a\ntemplate: b\n"}, []string{"partials/a/versions/1.yaml:1: a partial holds exactly one text"}},
-		"format":                  {map[string]string{"prompts/p/prompt.yaml": "description: x\nformat: erb\n"}, []string{`prompts/p/prompt.yaml:2: format "erb" is none of mustache, f-string`}},
+		"format":                  {map[string]string{"prompts/p/prompt.yaml": "description: x\nformat: erb\n"}, []string{`prompts/p/prompt.yaml:2: format "erb" is none of mustache, f-string, jinja`}},
 		"type of a variable":      {map[string]string{"prompts/p/prompt.yaml": "variables:\n  a: {type: string}\n  b:\n    type: int\n"}, []string{`prompts/p/prompt.yaml:4: variable "b": type "int" is none of`}},
 		"tool without definition": {map[string]string{"tools/a/1.yaml": "author: x\n"}, []string{"tools/a/1.yaml:1: a tool needs a definition"}},
 		"tool as a list":          {map[string]string{"tools/a/1.yaml": "time: 2026-01-01\ndefinition: [a]\n"}, []string{"tools/a/1.yaml:2: a tool needs a definition"}},

@@ -118,7 +118,7 @@ func TestStoreKeepsTheLastGoodState(t *testing.T) {
 		"releases broken":  {release, "- {\n", release + ":"},
 		"tool":             {tool, "definition: []\n", tool + ":1: a tool needs a definition"},
 		"duplicate":        {"prompts/p/versions/x.yaml", "version: 1\n" + simple, `x.yaml:1: duplicate version "1"`},
-		"prompt file":      {"prompts/p/prompt.yaml", "format: jinja\n", `prompt.yaml:1: format "jinja"`},
+		"prompt file":      {"prompts/p/prompt.yaml", "format: erb\n", `prompt.yaml:1: format "erb"`},
 		"too large":        {one, strings.Repeat("# x\n", 1<<20+1), one + ": larger than 4 MiB"},
 		"replaced by what": {"prompts/p/versions/1.yaml/oops", "", "prompts/p/versions/1.yaml: warning: unknown file"},
 	} {
