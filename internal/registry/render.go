@@ -14,7 +14,9 @@ import (
 
 // compiled is what a version needs to render and to be recognised.
 type compiled struct {
-	specs     map[string]VariableSpec
+	specs map[string]VariableSpec
+	// bare is true of a template that is written without messages.
+	bare      bool
 	templates []template.Template
 	// language is the template language.
 	language string
@@ -27,7 +29,7 @@ type compiled struct {
 
 // prepare notes which variables need structure and how the version is matched.
 func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
-	c.structured = map[string]bool{}
+	c.structured, c.bare = map[string]bool{}, bare
 	for _, t := range c.templates {
 		for _, name := range t.Structured() {
 			c.structured[name] = true
