@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver extension examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup bench-query interleaved simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -110,6 +110,10 @@ interleaved: build ## identity of TRACES (10,000) agent traces that overlap, in 
 simulations: ## error rates and power of the statistics, on simulated sessions (docs/statistics.md)
 	@$(GO) test -count 1 -v -run 'FalsePositives|Coverage|Peeking|MixShift|NothingChanged|PlantedDifferences|MixAlone' ./internal/stats ./internal/compare \
 	  | sed -nE 's/^ +property_test.go:[0-9]+: //p; /^(FAIL|---  *FAIL)/p'
+
+inversion: ## 2,000 prompts of five versions rendered and recognised again, by template language and case
+	@$(GO) test -run '^TestInversion$$' -v -count 1 ./internal/registry -args -inversion.prompts 2000 \
+	  | sed -nE 's/^ +inversion_test.go:[0-9]+: //p; /^(FAIL|---  *FAIL)/p'
 
 fuzz: ## every fuzz test for FUZZTIME each, a duration or a count (2000x)
 	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
