@@ -101,8 +101,9 @@ roundtrip: ## 100,000 generated spans, histories included: OTLP -> Parquet -> OT
 bench-lookup: ## one span and one trace by id in SPANS rows (10,000,000; SPANS=1000000 for a short form), warm
 	@SPANLOOP_LOOKUP=$(or $(SPANS),10000000) $(GO) test -run LookUpFigures -v -count 1 -timeout 60m ./internal/query | grep -vE '^(=== |--- PASS|PASS$$)'
 
-bench-query: ## memory and processor time of statements over all of SPANS rows (20,000,000)
-	@SPANLOOP_QUERY=$(or $(SPANS),20000000) $(GO) test -run QueryFigures -v -count 1 -timeout 60m ./internal/query | grep -vE '^(=== |--- PASS|PASS$$)'
+bench-query: ## memory and processor time of statements over all of SPANS rows (20,000,000), and over FILES small files (3,000)
+	@SPANLOOP_QUERY=$(or $(SPANS),20000000) SPANLOOP_FILES=$(or $(FILES),3000) \
+	  $(GO) test -run 'QueryFigures|ManyFilesFigures' -v -count 1 -timeout 60m ./internal/query | grep -vE '^(=== |--- PASS|PASS$$)'
 
 interleaved: build ## identity of TRACES (10,000) agent traces that overlap, in end-time and in random order
 	@SPANLOOP_TRACES=$(or $(TRACES),10000) $(GO) test -tags e2e -run InterleavedTraces -v -count 1 -timeout 20m ./e2e/... | grep -vE '^(=== |PASS$$)'

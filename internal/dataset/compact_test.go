@@ -254,12 +254,8 @@ func TestCompactMovesMixedRows(t *testing.T) {
 	w := restarted(t, dir)
 	const pushes = 3
 	for push := range pushes {
-		td := chat(2 * maxPartitions)
+		td := crowd(push)
 		for i, span := range spansOf(td) {
-			span.SetSpanID(pcommon.SpanID{byte(push), byte(i >> 8), byte(i), 1})
-			// Each push leaves others out of its own folders.
-			name := fmt.Sprintf("p%03d", (i+push*30)%(3*maxPartitions/2))
-			span.Attributes().PutStr("gen_ai.prompt.name", name)
 			newGenerator(uint64(i)).scores(span)
 		}
 		_, err := w.WriteTraces(t.Context(), td)
@@ -272,7 +268,7 @@ func TestCompactMovesMixedRows(t *testing.T) {
 	verified(t, dir)
 	assert.Less(t, mixedRows(t, dir, TableSpans), mixedBefore)
 	assert.Empty(t, datasettest.Diff(want, readSpans(t, dir)))
-	for name := range map[string]bool{"p000": true, "p090": true} {
+	for name := range map[string]bool{"p000": true, "p080": true} {
 		td, err := openSet(t, dir).ReadTraces(t.Context(), Filter{PromptName: name})
 		require.NoError(t, err)
 		assert.Positive(t, td.SpanCount())
@@ -287,6 +283,28 @@ func TestCompactMovesMixedRows(t *testing.T) {
 		}))
 	}
 	assert.Equal(t, len(want), streamed, "scores are found whether they moved or not")
+}
+
+// Prompts of a crowd.
+const (
+	largePrompts, smallPrompts = maxPartitions / 2, 40
+	crowdPrompts               = largePrompts + smallPrompts + 10
+)
+
+// crowd returns spans of more prompts than a push keeps apart: some with five
+// spans each, others, which go to the mixed folder, with one. They are others with
+// each push.
+func crowd(push int) ptrace.Traces {
+	td := chat(5*largePrompts + smallPrompts)
+	for i, span := range spansOf(td) {
+		prompt := i / 5
+		if i >= 5*largePrompts {
+			prompt = i - 4*largePrompts
+		}
+		span.SetSpanID([8]byte{byte(push), byte(i >> 8), byte(i), 1})
+		span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("p%03d", (prompt+push*30)%crowdPrompts))
+	}
+	return td
 }
 
 func mixedRows(t testing.TB, dir, table string) (rows int64) {

@@ -6,6 +6,7 @@ package dataset
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -28,6 +29,8 @@ const (
 type layout struct {
 	root  *schema.GroupNode
 	props *parquet.WriterProperties
+	// columns identifies names and types of the columns.
+	columns string
 }
 
 var layouts sync.Map
@@ -44,7 +47,9 @@ func layoutOf(table, codec string) (*layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", table, err)
 	}
-	l := &layout{root: sc.Root(), props: props}
+	var printed strings.Builder
+	schema.PrintSchema(sc.Root(), &printed, 0)
+	l := &layout{root: sc.Root(), props: props, columns: digest([]byte(printed.String()))[:16]}
 	layouts.Store(key, l)
 	return l, nil
 }
@@ -111,5 +116,5 @@ func newEncoder(table, codec string) (*parquetfile.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parquetfile.New(l.root, l.props, [][2]string{{formatKey, strconv.Itoa(Format)}})
+	return parquetfile.New(l.root, l.props, [][2]string{{formatKey, strconv.Itoa(Format)}, {columnsOfKey, l.columns}})
 }

@@ -62,11 +62,8 @@ func TestCompactMovesMessages(t *testing.T) {
 	dir := t.TempDir()
 	w := restarted(t, dir)
 	for push := range 2 {
-		td := chat(maxPartitions + 20)
+		td := crowd(push)
 		for i, span := range spansOf(td) {
-			span.SetSpanID([8]byte{byte(push), byte(i >> 8), byte(i), 1})
-			// Each push leaves others out of its own folders.
-			span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("p%03d", (i+push*30)%(maxPartitions+30)))
 			span.Attributes().PutStr(inputMessagesKey, conversation(fmt.Sprint("c", push, i), 3+i%2))
 		}
 		_, err := w.WriteTraces(t.Context(), td)
@@ -82,10 +79,8 @@ func TestCompactMovesMessages(t *testing.T) {
 
 	// The mixed folder is left with what its own spans need.
 	before := mixedRows(t, dir, TableMessages)
-	td := chat(maxPartitions + 20)
-	for i, span := range spansOf(td) {
-		span.SetSpanID([8]byte{9, byte(i >> 8), byte(i), 1})
-		span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("p%03d", i))
+	td := crowd(9)
+	for _, span := range spansOf(td) {
 		span.Attributes().PutStr(inputMessagesKey, conversation("last", 3))
 	}
 	_, err := w.WriteTraces(t.Context(), td)
@@ -105,10 +100,8 @@ func TestCompactLeavesSpansWithoutMessages(t *testing.T) {
 	dir := t.TempDir()
 	w := restarted(t, dir)
 	for push := range 2 {
-		td := chat(maxPartitions + 2)
-		for i, span := range spansOf(td) {
-			span.SetSpanID([8]byte{byte(push), byte(i), 1})
-			span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("p%03d", (i+push*9)%(maxPartitions+9)))
+		td := crowd(push)
+		for _, span := range spansOf(td) {
 			span.Attributes().PutStr(inputMessagesKey, conversation("c", 3))
 		}
 		_, err := w.WriteTraces(t.Context(), td)

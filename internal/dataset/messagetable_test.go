@@ -127,18 +127,16 @@ func TestMixedPartitionsHoldTheirMessages(t *testing.T) {
 	w, dir := newWriter(t, WriterOptions{})
 	want := ptrace.NewTraces()
 	for push := range 2 {
-		td := chat(maxPartitions + 20)
-		for i := range maxPartitions + 20 {
-			span := spanAt(td, i)
+		td := crowd(0)
+		for _, span := range spansOf(td) {
 			span.SetTraceID([16]byte{byte(push + 1)})
-			span.Attributes().PutStr("gen_ai.prompt.name", fmt.Sprintf("p%03d", i))
 			span.Attributes().PutStr(inputMessagesKey, conversation("same", 3))
 		}
 		result := write(t, w, td)
 		if push == 0 {
-			assert.Equal(t, 3*(maxPartitions+20), result.Messages)
+			assert.Equal(t, 3*(largePrompts+smallPrompts), result.Messages)
 		} else {
-			assert.Equal(t, 3*21, result.Messages, "of the mixed partition")
+			assert.Equal(t, 3*smallPrompts, result.Messages, "of the mixed partition")
 		}
 		td.ResourceSpans().MoveAndAppendTo(want.ResourceSpans())
 	}

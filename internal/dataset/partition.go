@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -46,20 +45,26 @@ func (p partition) dir(table string) string {
 // writes: whatever names spans bear, files stay few and worth reading.
 const maxPartitions = 64
 
-// gather bounds the partitions of a push: the largest ones stay, the rows of all
-// others go to one partition together, under the latest of their days. Rows keep
-// their names and dates in their columns.
+// gather bounds the partitions of a push. Of more than maxPartitions, those with a
+// fair share of the rows stay; the rows of all others, so few that a file of their
+// own would be mostly footer, go to one partition together, under the latest of
+// their days. Rows keep their names and dates in their columns.
 func gather[T any](rows map[partition][]T) {
 	if len(rows) <= maxPartitions {
 		return
 	}
-	parts := sortedParts(rows)
-	slices.SortStableFunc(parts, func(a, b partition) int { return len(rows[b]) - len(rows[a]) })
+	total := 0
+	for _, part := range rows {
+		total += len(part)
+	}
 	mixed := partition{name: Mixed, version: Mixed, day: math.MinInt32}
 	var together []T
-	rest := parts[maxPartitions-1:]
-	slices.SortFunc(rest, comparePartitions)
-	for _, part := range rest {
+	for _, part := range sortedParts(rows) {
+		// So many cannot all have more than their share: some go, and fewer than
+		// maxPartitions stay.
+		if len(rows[part])*maxPartitions > total {
+			continue
+		}
 		mixed.day = max(mixed.day, part.day)
 		together = append(together, rows[part]...)
 		delete(rows, part)

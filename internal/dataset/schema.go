@@ -16,6 +16,10 @@ const Format = 1
 // formatKey is the key of the format in each file's metadata.
 const formatKey = "spanloop.format"
 
+// columnsOfKey is the key of a hash of the columns in each file's metadata. Files
+// that bear the same one can be read without uniting their columns.
+const columnsOfKey = "spanloop.columns"
+
 // Tables of a dataset, as folders.
 const (
 	TableSpans    = "spans"

@@ -6,8 +6,6 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,72 +81,6 @@ func duckType(kind arrow.DataType) string {
 	return "VARCHAR"
 }
 
-// Views are the statements for DuckDB over a dataset.
-type Views struct {
-	// SQL makes the views spans, scores, prompts and tools. Those of tables without
-	// files have no rows and the right types.
-	SQL string
-	// Newer is a query for path and format of a file of a newer format; empty when
-	// there are no files.
-	Newer string
-}
-
-// ViewsOf returns the views over the dataset at path; ErrNewer when a later version
-// of Spanloop wrote to its manifest.
-func ViewsOf(path string) (Views, error) {
-	root, err := filepath.Abs(path)
-	if err != nil {
-		return Views{}, err
-	}
-	ctx, s := context.Background(), store.NewFolder(root)
-	m, err := knownManifest(ctx, s)
-	if err != nil {
-		return Views{}, fmt.Errorf("dataset %q: %w", path, err)
-	}
-	return viewsOver(ctx, s, GlobLiteral(filepath.ToSlash(root))+"/", m.removed)
-}
-
-// viewsOver are the views over the files that a dataset has now, at a prefix for
-// globs, without those that were removed and wait for who reads them.
-func viewsOver(ctx context.Context, s store.Store, prefix string, removed []Removal) (Views, error) {
-	gone := map[string]bool{}
-	for _, r := range removed {
-		gone[r.Path] = true
-	}
-	var b strings.Builder
-	var sources []string
-	filled := map[string]bool{}
-	for _, table := range Tables {
-		paths, err := pathsToRead(ctx, s, table, gone)
-		if err != nil {
-			return Views{}, err
-		}
-		filled[table] = len(paths) > 0
-		literals := pathLiterals(prefix, paths)
-		b.WriteString(sourceView(table, literals))
-		sources = append(sources, literals...)
-	}
-	b.WriteString(viewStatements(filled[TableContent], filled[TableMessages]))
-	return Views{SQL: b.String(), Newer: newerQuery(sources)}, nil
-}
-
-// newerQuery looks into the footers, which DuckDB reads for the views too.
-func newerQuery(sources []string) string {
-	if len(sources) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("SELECT file_name, decode(value) FROM parquet_kv_metadata([%s]) WHERE key = '%s'::BLOB AND value <> '%d'::BLOB ORDER BY ALL LIMIT 1",
-		strings.Join(sources, ", "), formatKey, Format)
-}
-
-func pathLiterals(prefix string, paths []string) []string {
-	literals := make([]string, len(paths))
-	for i, name := range paths {
-		literals[i] = "'" + strings.ReplaceAll(prefix+name, "'", "''") + "'"
-	}
-	return literals
-}
-
 var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", `\`, "[Z-^]")
 
 // GlobLiteral makes a path stand for itself in DuckDB's globs. DuckDB splits at
@@ -168,7 +100,7 @@ func viewsFile(ctx context.Context, s store.Store) (string, error) {
 		where, prefix = "with the extension httpfs or azure", GlobLiteral(root)+"/"
 	}
 	views, err := viewsOver(ctx, s, prefix, nil)
-	return fmt.Sprintf("%s%d), for any DuckDB %s.\n\n%s", viewsHead, Format, where, views.SQL), err
+	return fmt.Sprintf("%s%d), for any DuckDB %s.\n\n%s", viewsHead, Format, where, views.SQL(nil)), err
 }
 
 // viewsHead begins views.sql, before the number of the format.
@@ -204,60 +136,6 @@ func writeViews(ctx context.Context, s store.Store) error {
 		}
 	}
 	return nil
-}
-
-// pathsToRead are a table's Parquet files: one glob for all of them, their paths
-// when some are gone but for their content. There are none without files.
-func pathsToRead(ctx context.Context, s store.Store, table string, gone map[string]bool) (paths []string, err error) {
-	waiting := false
-	for name := range gone {
-		waiting = waiting || strings.HasPrefix(name, table+"/")
-	}
-	skipped := false
-	err = s.List(ctx, table, func(item store.Info) error {
-		switch {
-		case !strings.HasSuffix(item.Name, ".parquet"):
-		case gone[item.Name]:
-			skipped = true
-		default:
-			paths = append(paths, item.Name)
-			if !waiting {
-				return fs.SkipAll
-			}
-		}
-		return nil
-	})
-	if err != nil || len(paths) == 0 || skipped {
-		return paths, err
-	}
-	if slices.Contains([]string{TablePrompts, TableTools}, table) {
-		return []string{table + "/*.parquet"}, nil
-	}
-	return []string{table + "/**/*.parquet"}, nil
-}
-
-// sourceView makes <table>_files, the rows as they are stored. Names are read
-// from the files, not from the paths, where long ones are cut.
-func sourceView(table string, literals []string) string {
-	columns := columnsOf(table)
-	if len(literals) == 0 {
-		var empty []string
-		for _, c := range columns {
-			empty = append(empty, fmt.Sprintf("CAST(NULL AS %s) AS %q", duckType(c.kind), c.name))
-		}
-		return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT %s WHERE false;\n", table, strings.Join(empty, ", "))
-	}
-	source := literals[0]
-	if len(literals) > 1 {
-		source = "[" + strings.Join(literals, ", ") + "]"
-	}
-	// Files from before a column was added lack it.
-	newer := ""
-	if table == TableSpans {
-		newer = " UNION ALL BY NAME SELECT CAST(NULL AS VARCHAR) AS " + lateIdentityColumn + " WHERE false"
-	}
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet(%s, hive_partitioning = false, union_by_name = true)%s;\n",
-		table, source, newer)
 }
 
 // viewStatements define the views over the files. A span or score that a retry

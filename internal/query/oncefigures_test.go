@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -46,17 +47,41 @@ func TestQueryFigures(t *testing.T) {
 			{"keys looked through", strconv.Itoa(onceFrom), ""},
 			{"keys looked through, 1 GB", strconv.Itoa(onceFrom), "1GB"},
 		} {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestQueryFigures$")
-			cmd.Env = append(os.Environ(), "SPANLOOP_QUERY_CHILD="+strings.Join([]string{dir, arm.from, arm.memory, statement}, "\n"))
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			_, after, found := strings.Cut(string(out), "peak=")
-			require.True(t, found, "%s", out)
-			peak, _, _ := strings.Cut(after, "\n")
-			fmt.Printf("query: %s: %s: %s, %.1f s of processors\n", statement, arm.name,
-				peak, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
+			fmt.Printf("query: %s: %s: %s\n", statement, arm.name, inChild(t, dir, arm.from, arm.memory, statement))
 		}
 	}
+}
+
+// TestManyFilesFigures prints what opening many small files takes: with columns
+// that are known to be the same, and with one file that lacks a column, for which
+// DuckDB unites those of all.
+func TestManyFilesFigures(t *testing.T) {
+	count, _ := strconv.Atoi(os.Getenv("SPANLOOP_FILES"))
+	if count == 0 {
+		t.Skip("SPANLOOP_FILES=3000 measures (1 GB for each thousand)")
+	}
+	dir := write(t, t.TempDir(), 3, "support")
+	path := spanFile(t, dir)
+	for i := range count - 1 {
+		require.NoError(t, os.Link(path, filepath.Join(filepath.Dir(path), fmt.Sprintf("%06d.parquet", i))))
+	}
+	const statement = "SELECT count(*) FROM spans"
+	fmt.Printf("query: %d files: %s: columns alike: %s\n", count, statement, inChild(t, dir, strconv.Itoa(onceFrom), "", statement))
+	withoutColumn(t, path, "late_identity")
+	fmt.Printf("query: %d files: %s: columns united: %s\n", count, statement, inChild(t, dir, strconv.Itoa(onceFrom), "", statement))
+}
+
+// inChild runs a statement in a process of its own and returns its peak memory and
+// the processors' time.
+func inChild(t *testing.T, dir, from, memory, statement string) string {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestQueryFigures$")
+	cmd.Env = append(os.Environ(), "SPANLOOP_QUERY_CHILD="+strings.Join([]string{dir, from, memory, statement}, "\n"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	_, after, found := strings.Cut(string(out), "peak=")
+	require.True(t, found, "%s", out)
+	peak, _, _ := strings.Cut(after, "\n")
+	return fmt.Sprintf("%s, %.1f s of processors", peak, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 }
 
 // answerOnce runs the statement of a child process.

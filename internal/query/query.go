@@ -103,11 +103,9 @@ func openLocal(ctx context.Context, o Options, dir string) (*DB, error) {
 }
 
 func (db *DB) prepare(ctx context.Context, o Options, root string, views dataset.Views) error {
-	db.window, db.histories = windowOf(o.Since, o.Until), strings.Contains(views.SQL, "VIEW histories ")
+	db.window, db.histories = windowOf(o.Since, o.Until), views.Histories()
 	settings := []string{
 		"SET TimeZone = 'UTC'", "SET preserve_insertion_order = false",
-		// Files never change, and statements are planned twice.
-		"SET parquet_metadata_cache = true",
 		"SET temp_directory = " + literal(db.spill),
 	}
 	if o.Threads > 0 {
@@ -119,16 +117,23 @@ func (db *DB) prepare(ctx context.Context, o Options, root string, views dataset
 	if err := db.executeAll(ctx, settings...); err != nil {
 		return fmt.Errorf("set up DuckDB: %w", err)
 	}
-	if err := db.checkFormat(ctx, root, views.Newer); err != nil {
+	files, err := db.look(ctx, root, views)
+	if err != nil {
 		return err
 	}
-	if err := db.executeAll(ctx, slices.Concat([]string{views.SQL}, dataset.LateTables, db.window.views())...); err != nil {
+	if files.count <= cachedFooters {
+		// Files never change, and statements are planned twice.
+		if err := db.execute(ctx, "SET parquet_metadata_cache = true"); err != nil {
+			return fmt.Errorf("set up DuckDB: %w", err)
+		}
+	}
+	if err := db.executeAll(ctx, slices.Concat([]string{views.SQL(files.alike)}, dataset.LateTables, db.window.views())...); err != nil {
 		return noViews(root, err)
 	}
 	if err := db.fillReleases(ctx, o.Registry); err != nil {
 		return fmt.Errorf("registry %q: make the view releases: %w", o.Registry, err)
 	}
-	err := db.executeAll(ctx,
+	err = db.executeAll(ctx,
 		// The views' globs are compared with it as they are written.
 		fmt.Sprintf("SET allowed_directories = [%s, %s]", literal(root), literal(dataset.GlobLiteral(root))),
 		"SET enable_external_access = false",
@@ -138,26 +143,6 @@ func (db *DB) prepare(ctx context.Context, o Options, root string, views dataset
 		return fmt.Errorf("dataset %q: restrict file access: %w", root, err)
 	}
 	return nil
-}
-
-// checkFormat refuses files that a later version of Spanloop wrote: their columns
-// may mean something else.
-func (db *DB) checkFormat(ctx context.Context, root, newer string) error {
-	if newer == "" {
-		return nil
-	}
-	var path, format string
-	err := db.sql.QueryRowContext(ctx, newer).Scan(&path, &format)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return noViews(root, err)
-	}
-	if name, inside := strings.CutPrefix(path, root+"/"); inside {
-		path = name
-	}
-	return fmt.Errorf("dataset %q: %s: %w", root, path, dataset.NewerFormat(format))
 }
 
 func noViews(root string, err error) error {
