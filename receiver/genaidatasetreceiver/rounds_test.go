@@ -220,15 +220,20 @@ func TestRowsMoveToOtherFolders(t *testing.T) {
 		}
 		store(t, dir, td)
 	}
-	// Of 72 names, which sort before the mixed folder's, 9 have the fewest rows.
-	name := func(i int) string { return fmt.Sprintf("0-%02d", i%72) }
+	// Of 75 names, which sort before the mixed folder's, 20 have a fair share of the rows.
+	name := func(i int) string {
+		if i < 75 {
+			return fmt.Sprintf("0-%02d", i)
+		}
+		return fmt.Sprintf("0-%02d", i%20)
+	}
 	named(0, 135, name)
 	named(135, 270, name)
 	kept, next := &memory{}, &sink{}
-	r := stoppedAfter(t, next, kept, dir, 100)
+	r := stoppedAfter(t, next, kept, dir, 30)
 	require.Empty(t, r.logged("the dataset was sent"))
 	require.Less(t, r.at.File, "spans/prompt_name="+dataset.Mixed)
-	named(500, 509, func(i int) string { return fmt.Sprintf("0-%02d", 63+i) })
+	named(500, 555, func(i int) string { return fmt.Sprintf("0-%02d", 20+i) })
 	compact(t, dir, 0)
 	files, err := r.set.Files(t.Context(), dataset.TableSpans)
 	require.NoError(t, err)

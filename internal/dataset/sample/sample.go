@@ -57,7 +57,13 @@ func Write(ctx context.Context, dir string) (Figures, error) {
 	m := &maker{random: rand.New(rand.NewPCG(3, 14)), figures: &f}
 	older := m.traces(40, func(int) (string, string) { return "weather", "0" })
 	few := m.traces(600, func(i int) (string, string) { return names[i%len(names)], fmt.Sprint(i % 3) })
-	many := m.traces(300, func(i int) (string, string) { return fmt.Sprintf("agent-%d", i%150), "v1" })
+	// Fifty agents have files of their own; fifty more, of one call each, share one.
+	many := m.traces(300, func(i int) (string, string) {
+		if i >= 100 {
+			i %= 50
+		}
+		return fmt.Sprintf("agent-%d", i), "v1"
+	})
 	f.BeforeColumns = int64(older.SpanCount())
 	w, err := dataset.NewWriter(dir, dataset.WriterOptions{})
 	if err != nil {
