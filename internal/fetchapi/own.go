@@ -6,72 +6,131 @@ package fetchapi
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"time"
 
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/registry"
 )
 
-// message is one message of a prompt, its variables not filled in.
+// message is one message of a prompt.
 type message struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
 }
 
+// variable is a name that a template reads, with what the prompt declares of it.
+type variable struct {
+	Name        string  `json:"name"`
+	Type        string  `json:"type"`
+	Default     *string `json:"default,omitempty"`
+	Description string  `json:"description,omitempty"`
+}
+
+// partial is a template that the messages include by name.
+type partial struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Content string `json:"content"`
+}
+
+// head is what every answer with a version begins with.
+type head struct {
+	Schema  string `json:"schema"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Label is the label that was asked for; empty of a version.
+	Label string `json:"label,omitempty"`
+}
+
 // ownAnswer is a prompt in our own shape.
 type ownAnswer struct {
-	Schema         string          `json:"schema"`
-	Name           string          `json:"name"`
-	Version        string          `json:"version"`
-	Label          string          `json:"label,omitempty"`
-	Format         string          `json:"format"`
-	Messages       []message       `json:"messages"`
-	Variables      []string        `json:"variables"`
-	Params         json.RawMessage `json:"params"`
-	ResponseFormat json.RawMessage `json:"response_format"`
+	head
+	TemplateFormat string     `json:"template_format"`
+	Messages       []message  `json:"messages"`
+	Variables      []variable `json:"variables"`
+	// Partials are those that the messages still include by name.
+	Partials []partial `json:"partials"`
+	request
+}
+
+// request is what of the version goes to the provider and onto the span.
+type request struct {
+	Params         json.RawMessage `json:"params,omitempty"`
+	ResponseFormat json.RawMessage `json:"response_format,omitempty"`
 	// Attributes are to be set on the span of the call.
 	Attributes map[string]string `json:"attributes"`
 }
 
 func (a *api) own(w http.ResponseWriter, r *http.Request) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		refuse(http.StatusBadRequest, "the query is not well formed").write(w)
-		return
-	}
-	at := a.now()
-	if text := query.Get("at"); text != "" {
-		if at, err = time.Parse(time.RFC3339, text); err != nil {
-			refuse(http.StatusBadRequest, "at: not a time like 2026-01-31T12:00:00Z").write(w)
-			return
-		}
-	}
-	c, refused := a.choose(r.PathValue("name"), query, at)
+	query, refused := readQuery(r, "version", "label", "key", "at")
 	if refused != nil {
 		refused.write(w)
 		return
 	}
-	answer(w, r, c.own())
+	wanted := wish{name: r.PathValue("name"), version: query.Get("version"), label: query.Get("label")}
+	if wanted.at, refused = readTime("at", query.Get("at"), a.now()); refused != nil {
+		refused.write(w)
+		return
+	}
+	if wanted.key, refused = readKey(r, query.Get("key")); refused != nil {
+		refused.write(w)
+		return
+	}
+	c, refused := a.choose(wanted, (*registry.Prompt).Version)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	messages, err := c.version.Resolved()
+	if err != nil {
+		refuse(http.StatusUnprocessableEntity, "%v; /v1/render renders it", err).write(w)
+		return
+	}
+	answer(w, r, ownAnswer{
+		head: c.head("spanloop.prompt/1"), TemplateFormat: c.version.Format, Messages: messagesOf(messages),
+		Variables: c.variables(), Partials: c.partials(), request: c.request(),
+	})
 }
 
-func (c chosen) messages() []message {
-	var out []message
-	for _, m := range c.version.Resolved() {
-		out = append(out, message(m))
+func (c chosen) head(schema string) head {
+	return head{Schema: schema, Name: c.prompt.Name, Version: c.version.Version, Label: c.label}
+}
+
+func (c chosen) request() request {
+	return request{c.version.Params, c.version.ResponseFormat, c.attributes()}
+}
+
+func messagesOf[M registry.TemplateMessage | registry.RenderedMessage](in []M) []message {
+	out := make([]message, len(in))
+	for i, m := range in {
+		out[i].Role, out[i].Content = registry.TemplateMessage(m).Role, registry.TemplateMessage(m).Content
 	}
 	return out
 }
 
-func (c chosen) own() ownAnswer {
-	variables := c.version.Variables()
-	if variables == nil {
-		variables = []string{}
+func (c chosen) variables() []variable {
+	out := []variable{}
+	for _, name := range c.version.Variables() {
+		spec := c.prompt.Variables[name]
+		if spec.Type == "" {
+			spec.Type = "string"
+		}
+		out = append(out, variable{name, spec.Type, spec.Default, spec.Description})
 	}
-	return ownAnswer{
-		Schema: "spanloop.prompt/1", Name: c.prompt.Name, Version: c.version.Version, Label: c.label, Format: c.version.Format,
-		Messages: c.messages(), Variables: variables,
-		Params: c.version.Params, ResponseFormat: c.version.ResponseFormat, Attributes: c.attributes(),
+	return out
+}
+
+// partials are empty where Resolved has put them in.
+func (c chosen) partials() []partial {
+	out := []partial{}
+	if c.version.IsMustache() {
+		return out
 	}
+	for _, ref := range c.version.Partials {
+		if v := c.snapshot.Partial(ref.Name).Version(ref.Version); v != nil {
+			out = append(out, partial{ref.Name, ref.Version, v.Content})
+		}
+	}
+	return out
 }
 
 func (c chosen) attributes() map[string]string {

@@ -89,7 +89,7 @@ func (l *ladder) explicit(name, version string) {
 		return
 	}
 	p := l.snapshot.Prompt(name)
-	v := p.Version(version)
+	v := p.Numbered(version)
 	switch {
 	case p == nil:
 		id.UnresolvedReason = ReasonPromptUnknown

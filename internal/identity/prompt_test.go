@@ -56,6 +56,10 @@ func TestLadder(t *testing.T) {
 			call: withPrompt(chat(""), genai.PromptReference{Name: "support", Version: "v1"}),
 			want: want{resolution: RungExplicit, name: "support", version: "v1", hasHash: true},
 		},
+		"explicit, by a client that knows only whole numbers": {
+			call: withPrompt(chat(""), genai.PromptReference{Name: "support", Version: "1"}),
+			want: want{resolution: RungExplicit, name: "support", version: "v1", hasHash: true},
+		},
 		"explicit, variables taken back from the text": {
 			call: withPrompt(chat(quick), genai.PromptReference{Name: "support", Version: "v2"}),
 			want: want{resolution: RungExplicit, name: "support", version: "v2", hasHash: true, variables: anna, partials: policy},

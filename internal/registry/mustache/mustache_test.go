@@ -230,11 +230,14 @@ func TestExpandErrors(t *testing.T) {
 	require.NoError(t, err, "the same partial twice is no cycle")
 }
 
-// A section over a section over a section cannot blow a rendered text up.
+// A section over a section over a section can blow up neither the rendered text
+// nor the work for a text that stays empty.
 func TestRenderIsBounded(t *testing.T) {
 	list := `[` + strings.TrimSuffix(strings.Repeat("1,", 100), ",") + `]`
-	_, err := render(t, strings.Repeat("{{#l}}", 8)+"x"+strings.Repeat("{{/l}}", 8), `{"l":`+list+`}`, nil)
+	_, err := render(t, strings.Repeat("{{#l}}", 8)+strings.Repeat("x", 100)+strings.Repeat("{{/l}}", 8), `{"l":`+list+`}`, nil)
 	require.ErrorContains(t, err, "longer than 16 MiB")
+	_, err = render(t, strings.Repeat("{{#l}}", 8)+strings.Repeat("{{/l}}", 8), `{"l":`+list+`}`, nil)
+	require.ErrorContains(t, err, "more than 2,000,000 steps")
 }
 
 func TestTemplateParts(t *testing.T) {

@@ -25,13 +25,20 @@ func (t *Template) Render(vars map[string]any) (string, error) {
 	return r.out.String(), nil
 }
 
+// maxSteps bounds the work of one rendering: sections over long lists multiply.
+const maxSteps = 2_000_000
+
 type renderer struct {
 	out   strings.Builder
 	stack []any
+	steps int
 }
 
 func (r *renderer) nodes(nodes []Node) error {
 	for _, n := range nodes {
+		if r.steps++; r.steps > maxSteps {
+			return &SyntaxError{Line: n.Line, Reason: "rendering takes more than 2,000,000 steps"}
+		}
 		var err error
 		switch n.Kind {
 		case Text:
@@ -73,6 +80,7 @@ func (r *renderer) section(n Node, value any) error {
 		items = []any{value}
 	}
 	for _, item := range items {
+		r.steps++
 		r.stack = append(r.stack, item)
 		err := r.nodes(n.Nodes)
 		r.stack = r.stack[:len(r.stack)-1]
