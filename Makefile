@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver extension examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -86,6 +86,13 @@ objectstore: build ## a dataset on real servers of S3 (moto), Google (fake-gcs-s
 	SPANLOOP_MOTO=$(CURDIR)/build/moto/bin/moto_server SPANLOOP_GCS=$(CURDIR)/build/gcs/fake-gcs-server \
 	  SPANLOOP_AZURITE=$(CURDIR)/build/azurite/node_modules/.bin/azurite-blob \
 	  $(GO) test -tags "e2e objectstore" -run TestObjectStore -v -count 1 -timeout 10m ./e2e/... | grep -vE '^(=== |--- PASS)'
+
+fetch-clients: build ## Langfuse's SDKs, unmodified, against the fetch API: fetch, cache, compile, link, a canary over KEYS (10,000) keys (needs Node)
+	@[ -x build/langfuse/bin/python ] || { python3 -m venv build/langfuse && build/langfuse/bin/pip install -q langfuse==5.0.4; }
+	@[ -d build/langfuse-js/node_modules/@langfuse/otel ] || npm install --prefix build/langfuse-js --no-audit --no-fund --silent \
+	  @langfuse/client@5.11.1 @langfuse/otel@5.11.1 @langfuse/tracing@5.11.1 @opentelemetry/sdk-trace-node@2.12.1
+	SPANLOOP_KEYS=$(or $(KEYS),10000) SPANLOOP_LANGFUSE_PYTHON=$(CURDIR)/build/langfuse/bin/python SPANLOOP_LANGFUSE_JS=$(CURDIR)/build/langfuse-js \
+	  $(GO) test -tags "e2e clients" -run TestFetchClients -v -count 1 -timeout 20m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 )
 
 // Config is the extension's configuration. The default works without changes.
@@ -17,6 +18,8 @@ type Config struct {
 	// Path is the folder of the prompt registry. One that does not exist yet is
 	// read when it appears.
 	Path string `mapstructure:"path"`
+	// FetchAPI serves the prompts over HTTP; off unless the key is there.
+	FetchAPI configoptional.Optional[FetchAPIConfig] `mapstructure:"fetch_api"`
 }
 
 var _ component.Config = (*Config)(nil)
@@ -36,5 +39,5 @@ func (c *Config) Validate() error {
 }
 
 func createDefaultConfig() component.Config {
-	return &Config{Path: "./spanloop-registry"}
+	return &Config{Path: "./spanloop-registry", FetchAPI: configoptional.Default(defaultFetchAPIConfig())}
 }

@@ -42,7 +42,7 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	require.NoError(t, componenttest.CheckConfigStruct(createDefaultConfig()))
-	assert.Equal(t, &Config{Path: "./spanloop-registry"}, createDefaultConfig())
+	assert.Equal(t, "./spanloop-registry", createDefaultConfig().(*Config).Path)
 }
 
 // A folder that appears later is read, a broken file is logged, and what was

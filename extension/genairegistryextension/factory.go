@@ -24,5 +24,5 @@ func create(_ context.Context, set extension.Settings, cfg component.Config) (ex
 	if !ok {
 		return nil, fmt.Errorf("%s: unexpected configuration %T", Type, cfg)
 	}
-	return &registryExtension{config: config, logger: set.Logger}, nil
+	return &registryExtension{config: config, settings: set}, nil
 }
