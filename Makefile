@@ -126,7 +126,7 @@ inversion: ## 2,000 prompts of five versions rendered and recognised again, by t
 fuzz: ## every fuzz test for FUZZTIME each, a duration or a count (2000x)
 	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | cut -c6- | sort -u); do \
-	    echo "fuzz: $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+	    echo "fuzz: $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s $$pkg; done; done
 
 crash: build ## kill -9 under load, CRASHES times, and on full disks: acknowledged = present
 	SPANLOOP_CRASHES=$(CRASHES) $(GO) test -tags e2e -run TestCrash -v -count 1 -timeout 60m ./e2e/...

@@ -19,11 +19,9 @@ type ladder struct {
 	call        *genai.Call
 	id          *Identity
 
-	// texts are prepared when a rung first asks for them.
-	ready    bool
-	system   string
-	messages []registry.TextMessage
-	key      string
+	// texts are prepared when a rung first asks for them, further ones only when
+	// they say nothing.
+	texts, further callTexts
 }
 
 func (r *Resolver) prompt(s *state, environment string, start time.Time, call *genai.Call, id *Identity) {

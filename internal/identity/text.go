@@ -96,13 +96,31 @@ func (l *ladder) matched(m *registry.MatchResult) {
 	}
 }
 
-// match asks the registry, through the cache.
+// match asks the registry, through the cache. Only when the messages that versions
+// usually have say nothing, more are looked at: those behind a preamble.
 func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
-	l.prepare()
-	if l.key == "" {
+	if l.snapshot == nil {
 		return registry.MatchResult{}
 	}
-	key := l.key
+	usual, most := l.snapshot.MatchedMessages()
+	if l.texts.key == "" {
+		l.texts = l.prepare(usual)
+	}
+	m := l.matchTexts(&l.texts, among)
+	if m.Found || len(m.Candidates) > 0 || !l.texts.more {
+		return m
+	}
+	if l.further.key == "" {
+		l.further = l.prepare(most)
+	}
+	return l.matchTexts(&l.further, among)
+}
+
+func (l *ladder) matchTexts(texts *callTexts, among []registry.VersionRef) registry.MatchResult {
+	if texts.key == "" {
+		return registry.MatchResult{}
+	}
+	key := texts.key
 	if among != nil {
 		var b strings.Builder
 		for _, ref := range among {
@@ -112,44 +130,46 @@ func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
 		key = b.String() + key
 	}
 	return l.matches.get(key, func() registry.MatchResult {
-		system, messages := strings.Clone(l.system), make([]registry.TextMessage, len(l.messages))
-		for i, m := range l.messages {
+		system, messages := strings.Clone(texts.system), make([]registry.TextMessage, len(texts.messages))
+		for i, m := range texts.messages {
 			messages[i] = registry.TextMessage{Role: m.Role, Content: strings.Clone(m.Content)}
 		}
-		if among != nil {
-			return l.snapshot.MatchAmong(among, system, messages)
-		}
-		return l.snapshot.Match(system, messages)
+		return l.snapshot.MatchAmong(among, system, messages)
 	})
 }
 
-// prepare collects the texts that templates are matched with: as many leading
-// messages as the longest template has.
-func (l *ladder) prepare() {
-	if l.ready || l.snapshot == nil {
-		return
-	}
-	l.ready = true
-	most := l.snapshot.MatchedMessages()
+// callTexts are the first texts of a call.
+type callTexts struct {
+	system   string
+	messages []registry.TextMessage
+	key      string
+	// more is true when further messages may stand behind a preamble.
+	more bool
+}
+
+// prepare collects the instructions and the first messages of the history, most
+// texts together or the instructions alone.
+func (l *ladder) prepare(most int) callTexts {
+	var t callTexts
 	if most == 0 {
-		return
+		return t
 	}
 	if !l.call.System.Empty() {
-		l.system = l.call.System.Text()
+		t.system = l.call.System.Text()
 	}
 	var b strings.Builder
-	if l.system != "" {
-		b.WriteString(l.system)
+	if t.system != "" {
+		b.WriteString(t.system)
 		b.WriteByte(0)
 	}
-	if l.system == "" || most > 1 {
+	if t.system == "" || most > 1 {
 		list, err := l.call.Input.Head(most)
 		if err != nil {
 			list = nil
 		}
 		for i := range list {
 			m := registry.TextMessage{Role: list[i].Role, Content: list[i].Text()}
-			l.messages = append(l.messages, m)
+			t.messages = append(t.messages, m)
 			b.WriteByte(1)
 			b.WriteString(m.Role)
 			b.WriteByte(0)
@@ -157,7 +177,9 @@ func (l *ladder) prepare() {
 			b.WriteByte(0)
 		}
 	}
-	l.key = b.String()
+	t.key = b.String()
+	t.more = t.system != "" || len(t.messages) == most && registry.IsSystem(t.messages[0].Role)
+	return t
 }
 
 // byFingerprint names the fixed text: the template when the span states it, else

@@ -193,6 +193,58 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
+// FuzzMatchMoved puts a preamble before a rendered template: whatever is found
+// explains the end of the call's texts.
+func FuzzMatchMoved(f *testing.F) {
+	f.Add("You are {{a}}, a careful assistant of the house of {{b}}.", "Ann", "us", "Today is Friday.\n", true)
+	f.Add("{{a}} is a hard one among all of the hard ones, {{a}}", "aa", "a", "Hello.", false)
+	f.Add("Report the weather of today in short sentences\n", "", "", "Report the weather of today in short sentences\n", true)
+	f.Fuzz(func(t *testing.T, template, a, b, preamble string, line bool) {
+		file := sourceFile{kind: kindVersion, name: "p", stem: "1", rel: "prompts/p/versions/1.yaml"}
+		value, err := parse(file, encode(versionFile{Version: "1", Time: stamp(may), Messages: system(template)}))
+		if err != nil {
+			return
+		}
+		s := newBuilder("", []*parsedFile{{sourceFile: file, value: value}}).snapshot()
+		s.index()
+		v := s.Prompt("p").Version("1")
+		if v == nil {
+			return
+		}
+		vars := map[string]string{}
+		for i, name := range v.Variables() {
+			vars[name] = []string{a, b}[i%2]
+		}
+		texts, err := v.Render(vars)
+		if err != nil {
+			return
+		}
+		if line {
+			texts[0].Content = preamble + texts[0].Content
+		} else {
+			texts = append([]RenderedMessage{{"system", preamble}}, texts...)
+		}
+		got := s.Match("", texts)
+		if !got.Found || len(got.UncertainVariables) > 0 {
+			return
+		}
+		found := map[string]string{}
+		for _, variable := range got.Variables {
+			found[variable.Name] = variable.Value
+		}
+		again, err := v.Render(found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts {
+			if strings.HasSuffix(trimEnd(text.Content), trimEnd(again[0].Content)) {
+				return
+			}
+		}
+		t.Fatalf("%q is no end of %q", again, texts)
+	})
+}
+
 // FuzzNames looks for names that leave their folder.
 func FuzzNames(f *testing.F) {
 	for _, seed := range []string{"a/b", "../a", "a//b", "a/./b", `a\..\b`, "a/..", ".git", "a\x00b", "/etc", "C:", "a/versions", "\u202ea", " a"} {

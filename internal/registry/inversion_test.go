@@ -28,7 +28,9 @@ type corpusCase struct {
 	name   string
 	format string
 	// partial is true when the text includes a partial, which includes another.
-	partial, chat, repeated, empty, preamble bool
+	partial, chat, repeated, empty bool
+	// preamble is put before the texts: a message, or a text in the first one.
+	preamble []RenderedMessage
 }
 
 func corpusCases() []corpusCase {
@@ -36,7 +38,9 @@ func corpusCases() []corpusCase {
 	for _, format := range Formats() {
 		for _, c := range []corpusCase{
 			{name: "plain"}, {name: "repeated variable", repeated: true}, {name: "empty values", empty: true},
-			{name: "messages before and after", chat: true}, {name: "nested partials", partial: true}, {name: "preamble added", preamble: true},
+			{name: "messages before and after", chat: true}, {name: "nested partials", partial: true},
+			{name: "a system message before", preamble: []RenderedMessage{{"system", "Today is 2026-11-27."}}},
+			{name: "lines before, in the message", preamble: []RenderedMessage{{"", "Today is 2026-11-27.\n\n"}}},
 		} {
 			if c.format = format; c.partial && format == formatFString {
 				continue // it has none
@@ -143,9 +147,7 @@ func TestInversion(t *testing.T) {
 			}
 			texts, err := v.Render(vars)
 			require.NoError(t, err)
-			if c.preamble {
-				texts = append([]RenderedMessage{{"system", "Today is 2026-11-27."}}, texts...)
-			}
+			texts = c.behind(texts)
 			got := s.Match("", append(texts, said("user", "and then?")))
 			counts[key].add(v, vars, got)
 			total.add(v, vars, got)
@@ -157,11 +159,21 @@ func TestInversion(t *testing.T) {
 	t.Logf("%-38s %s", "all", total)
 	require.Zero(t, total.wrong)
 	for key, n := range counts {
-		if !strings.HasSuffix(key, "preamble added") {
-			require.GreaterOrEqual(t, float64(n.version), 0.999*float64(n.texts), key)
-			require.GreaterOrEqual(t, float64(n.variables), 0.99*float64(n.texts), key)
+		require.GreaterOrEqual(t, float64(n.version), 0.999*float64(n.texts), key)
+		require.GreaterOrEqual(t, float64(n.variables), 0.99*float64(n.texts), key)
+	}
+}
+
+// behind puts the case's preamble before the texts.
+func (c corpusCase) behind(texts []RenderedMessage) []RenderedMessage {
+	for _, p := range c.preamble {
+		if p.Role != "" {
+			texts = append([]RenderedMessage{p}, texts...)
+		} else {
+			texts[0].Content = p.Content + texts[0].Content
 		}
 	}
+	return texts
 }
 
 func (n *tally) add(v *Version, vars map[string]string, got MatchResult) {

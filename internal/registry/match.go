@@ -4,6 +4,8 @@
 package registry
 
 import (
+	"slices"
+
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
@@ -13,29 +15,28 @@ const maxCandidates = 20
 // Match says which version rendered the given texts, and with which variables.
 // system is the instructions that were sent apart from the history. A version's
 // messages must be the first messages of the call, word for word; more messages
-// may follow. docs/registry.md states the rules.
+// may follow. When none is, a preamble is looked for: system messages, or text in
+// the system message, before the version's own. docs/registry.md states the rules.
 func (s *Snapshot) Match(system string, messages []TextMessage) MatchResult {
-	if s == nil || s.matcher == nil {
-		return MatchResult{}
-	}
-	return s.matcher.match(withSystem(system, messages), nil)
+	return s.MatchAmong(nil, system, messages)
 }
 
-// MatchAmong is Match over a few versions only, such as a release's targets.
+// MatchAmong is Match over a few versions only, such as a release's targets; nil
+// stands for all.
 func (s *Snapshot) MatchAmong(refs []VersionRef, system string, messages []TextMessage) MatchResult {
-	if s == nil || s.matcher == nil || len(refs) == 0 {
+	if s == nil || s.matcher == nil || refs != nil && len(refs) == 0 {
 		return MatchResult{}
 	}
 	return s.matcher.match(withSystem(system, messages), refs)
 }
 
-// MatchedMessages is how many leading messages Match looks at; callers need not
-// prepare more.
-func (s *Snapshot) MatchedMessages() int {
-	if s == nil || s.matcher == nil {
-		return 0
+// MatchedMessages is how many leading messages Match looks at for a version
+// without a preamble, and how many at most; callers need not prepare more.
+func (s *Snapshot) MatchedMessages() (usual, most int) {
+	if s == nil || s.matcher == nil || s.matcher.longest == 0 {
+		return 0, 0
 	}
-	return s.matcher.longest
+	return s.matcher.longest, s.matcher.longest + maxBefore
 }
 
 // withSystem puts the instructions first, unless the history repeats them.
@@ -49,65 +50,83 @@ func withSystem(system string, messages []TextMessage) []TextMessage {
 	return append([]TextMessage{{Role: "system", Content: system}}, messages...)
 }
 
-// fitted is an entry that explains the texts.
+// fitted is an entry that explains the texts, of its first message on.
 type fitted struct {
 	entry    *entry
 	solution solution
+	texts    []string
 }
 
 // match tries the texts as they are, then without the line ends at the end of
-// each message.
+// each message; each time without a preamble first.
 func (m *matcher) match(messages []TextMessage, among []VersionRef) MatchResult {
 	if len(messages) == 0 || m.longest == 0 {
 		return MatchResult{}
 	}
-	messages = messages[:min(len(messages), m.longest)]
+	messages = messages[:min(len(messages), m.longest+maxBefore)]
 	roles, texts := make([]string, len(messages)), make([]string, len(messages))
 	cut := false
 	for i, message := range messages {
 		roles[i], texts[i] = normalRole(message.Role), message.Content
 		cut = cut || trimEnd(message.Content) != message.Content
 	}
-	strong, weak := m.fits(roles, texts, among)
-	if len(strong) == 0 && cut {
-		for i := range texts {
-			texts[i] = trimEnd(texts[i])
-		}
-		var more []fitted
-		strong, more = m.fits(roles, texts, among)
-		weak = append(weak, more...)
+	raw := m.candidates(roles, texts, among)
+	strong, weak := m.fits(raw, roles, texts)
+	if len(strong) > 0 || !cut {
+		return m.decideOr(raw, roles, texts, among, strong, weak)
 	}
-	return decide(strong, weak, texts, among)
+	short := make([]string, len(texts))
+	for i := range texts {
+		short[i] = trimEnd(texts[i])
+	}
+	trimmed := m.candidates(roles, short, among)
+	strong, more := m.fits(trimmed, roles, short)
+	weak = append(weak, more...)
+	if len(strong) == 0 && len(weak) == 0 {
+		strong, weak = moved(raw, roles, texts)
+	}
+	return m.decideOr(trimmed, roles, short, among, strong, weak)
 }
 
-// fits returns the entries that explain the texts. When one does so exactly,
-// those that only do so without their line ends are left out.
-func (m *matcher) fits(roles, texts []string, among []VersionRef) (strong, weak []fitted) {
-	exact := false
-	for _, e := range m.candidates(texts, among) {
-		if !e.rolesFit(roles) {
-			continue
-		}
-		solution := e.pattern.solve(texts)
-		switch {
-		case solution.state == unsolved:
-		case solution.state == undecided || e.pattern.opaque:
-			weak = append(weak, fitted{e, solution})
-		default:
-			strong = append(strong, fitted{e, solution})
-			exact = exact || !e.trimmed
+// decideOr looks for preambles when nothing explains the texts without one.
+func (m *matcher) decideOr(found []candidate, roles, texts []string, among []VersionRef, strong, weak []fitted) MatchResult {
+	if len(strong) == 0 && len(weak) == 0 {
+		strong, weak = moved(found, roles, texts)
+	}
+	return decide(strong, weak, among)
+}
+
+// fits returns the entries that explain the texts from the first one on.
+func (m *matcher) fits(found []candidate, roles, texts []string) (strong, weak []fitted) {
+	for _, c := range found {
+		if c.shift == 0 && c.whole && c.entry.rolesFit(roles) {
+			strong, weak = c.entry.fit(texts, strong, weak)
 		}
 	}
-	if exact {
-		kept := strong[:0]
-		for _, f := range strong {
-			if !f.entry.trimmed {
-				kept = append(kept, f)
-			}
-		}
-		strong = kept
+	return exactOnly(strong), weak
+}
+
+// fit adds the entry to those that explain the texts, if it does.
+func (e *entry) fit(texts []string, strong, weak []fitted) (_, _ []fitted) {
+	solution := e.pattern.solve(texts)
+	switch {
+	case solution.state == unsolved:
+	case solution.state == undecided || e.pattern.opaque:
+		weak = append(weak, fitted{e, solution, texts})
+	default:
+		strong = append(strong, fitted{e, solution, texts})
 	}
 	return strong, weak
+}
+
+// exactOnly leaves out those that explain the texts only without their line ends,
+// when one does so exactly.
+func exactOnly(strong []fitted) []fitted {
+	trimmed := func(f fitted) bool { return f.entry.trimmed }
+	if slices.ContainsFunc(strong, func(f fitted) bool { return !f.entry.trimmed }) {
+		return slices.DeleteFunc(strong, trimmed)
+	}
+	return strong
 }
 
 func (e *entry) rolesFit(roles []string) bool {
@@ -125,7 +144,7 @@ func (e *entry) rolesFit(roles []string) bool {
 // decide picks the one explanation, or says that there are several. A match is
 // only preferred to another when the other is a strict generalisation of it
 // with less fixed text.
-func decide(strong, weak []fitted, texts []string, among []VersionRef) MatchResult {
+func decide(strong, weak []fitted, among []VersionRef) MatchResult {
 	all := append(append([]fitted(nil), strong...), weak...)
 	if len(all) == 0 {
 		return MatchResult{}
@@ -143,7 +162,7 @@ func decide(strong, weak []fitted, texts []string, among []VersionRef) MatchResu
 	if len(versions) != 1 {
 		return MatchResult{Candidates: names(all[best:best+1], among), Ambiguous: true}
 	}
-	return chosen.result(versions[0], texts)
+	return chosen.result(versions[0])
 }
 
 // mostSpecific returns the fit that every other one strictly generalises, or -1.
@@ -183,7 +202,7 @@ func names(fits []fitted, among []VersionRef) []string {
 }
 
 // result verifies the match by rendering it again.
-func (f fitted) result(ref VersionRef, texts []string) MatchResult {
+func (f fitted) result(ref VersionRef) MatchResult {
 	vars := make(map[string]string, len(f.solution.values))
 	out := MatchResult{Found: true, Prompt: ref.Prompt, Version: ref.Version}
 	for i, name := range f.entry.pattern.names {
@@ -203,7 +222,7 @@ func (f fitted) result(ref VersionRef, texts []string) MatchResult {
 		if f.entry.trimmed {
 			text = trimEnd(text)
 		}
-		if text != texts[i] && text != trimEnd(texts[i]) && trimEnd(text) != texts[i] {
+		if said := f.texts[i]; text != said && text != trimEnd(said) && trimEnd(text) != said {
 			return MatchResult{Candidates: []string{ref.String()}}
 		}
 	}

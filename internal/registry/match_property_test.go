@@ -151,6 +151,42 @@ func TestMatchRecoversVersionAndVariables(t *testing.T) {
 	require.Less(t, wrong, found/100)
 }
 
+// Behind a preamble of the templates' own words, what is found explains the end of
+// the texts, and a version of some length is found unless others explain it too.
+func TestMatchBehindAPreamble(t *testing.T) {
+	g := generator{rand.New(rand.NewPCG(2, 71))}
+	found, ambiguous, missed := 0, 0, 0
+	for range 12 {
+		s := g.registry(t, 12, 25)
+		for range 150 {
+			p := s.Prompts()[g.IntN(12)]
+			v := p.Versions[g.IntN(len(p.Versions))]
+			texts, err := v.Render(map[string]string{"v0": g.value(), "v1": g.value(), "v2": g.value()})
+			require.NoError(t, err)
+			call := slices.Clone(texts)
+			if preamble := strings.Join(g.words(1+g.IntN(20)), " "); g.IntN(2) == 0 {
+				call[0].Content = preamble + "\n" + call[0].Content
+			} else {
+				call = append([]RenderedMessage{{"system", preamble}}, call...)
+			}
+			switch got := s.Match("", append(call, said("user", "and then?"))); {
+			case got.Found && got.Version.Hash == v.Hash:
+				found++
+			case got.Found:
+				require.True(t, explains(got.Version, call) || explains(got.Version, texts), "%v instead of %v for %v", got.Version.Messages, v.Messages, call)
+			case got.Ambiguous:
+				ambiguous++
+			case v.body.unmatchable == "" && v.body.pattern.letters >= minMoved && !strings.HasPrefix(v.Messages[0].Content, "{{"):
+				require.Fail(t, "missed", "%v in %v", v.Messages, call)
+			default:
+				missed++
+			}
+		}
+	}
+	t.Logf("found %d, ambiguous %d, not looked for %d", found, ambiguous, missed)
+	require.Greater(t, found, 1000)
+}
+
 // Two versions that render the same text are never told apart.
 func TestMatchNeverGuesses(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(9, 9))}

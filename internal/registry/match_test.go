@@ -13,6 +13,13 @@ import (
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
+const (
+	longReport = "Report the weather in {{city}} now, in short sentences."
+	longRome   = "Report the weather in Rome now, in short sentences."
+)
+
+var rome = []genai.Variable{{Name: "city", Value: "Rome"}}
+
 func TestMatch(t *testing.T) {
 	chat := []TemplateMessage{{Role: "system", Content: "You translate into {{language}}."}, {Role: "user", Content: "Translate this to {{language}}: {{text}}"}}
 	tests := map[string]struct {
@@ -37,9 +44,54 @@ func TestMatch(t *testing.T) {
 			templates: map[string][]TemplateMessage{"a@1": system("Report the weather in {{city}} now.")},
 			system:    "Report the weather in  now.", want: "a@1", vars: []genai.Variable{{Name: "city", Value: ""}},
 		},
-		"a preamble was added": {
+		"a line was put before": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport), "a@2": system(longReport + " And sing.")},
+			system:    "Today is 2026-11-27.\n" + longRome, want: "a@1", vars: rome,
+		},
+		"before the same text again": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport)},
+			system:    longRome + "\n" + longRome, ambiguous: nil, want: "a@1", vars: []genai.Variable{{Name: "city", Value: "Rome now, in short sentences.\nReport the weather in Rome"}},
+		},
+		"words were put before, on the same line": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport)},
+			system:    "Hello. " + longRome,
+		},
+		"a line before too little fixed text": {
 			templates: map[string][]TemplateMessage{"a@1": system("Report the weather in {{city}} now.")},
-			system:    "Hello. Report the weather in Rome now.",
+			system:    "Hello.\nReport the weather in Rome now.",
+		},
+		"a line before a text without variables": {
+			templates: map[string][]TemplateMessage{"a@1": system("Report the weather of today in short sentences."), "a@2": system("Report the weather of today in short sentences, please.")},
+			system:    "Hello.\n\nReport the weather of today in short sentences.\n", want: "a@1",
+		},
+		"a line before, the end trimmed": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport + "\n")},
+			system:    "Hello.\n" + longRome, want: "a@1", vars: rome,
+		},
+		"several places behind a preamble": {
+			templates: map[string][]TemplateMessage{"a@1": system("Report the weather in short sentences, in {{city}}")},
+			system:    "Hello.\nReport the weather in short sentences, in Rome\nReport the weather in short sentences, in Oslo", ambiguous: []string{"a@1"},
+		},
+		"system messages were put before": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport)},
+			system:    "Today is 2026-11-27.", messages: []TextMessage{said("system", "Be kind."), said("developer", longRome), said("user", "Hi")}, want: "a@1", vars: rome,
+		},
+		"a system message and a line were put before": {
+			templates: map[string][]TemplateMessage{"a@1": chat, "b@1": append(system(longReport), TemplateMessage{"user", "{{question}}"})},
+			messages:  []TextMessage{said("system", "Be kind."), said("system", "Hello.\n"+longRome), said("user", "Why?")}, want: "b@1",
+			vars: append(rome, genai.Variable{Name: "question", Value: "Why?"}),
+		},
+		"a user's message was put before": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport)},
+			messages:  []TextMessage{said("user", "Hi"), said("system", longRome)},
+		},
+		"a user quotes a prompt": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport), "b@1": {{Role: "user", Content: longReport}}},
+			messages:  []TextMessage{said("system", "You rate prompts."), said("user", "Is this a good prompt?\n"+longRome)},
+		},
+		"an own beginning comes before a preamble": {
+			templates: map[string][]TemplateMessage{"a@1": system(longReport), "b@1": system("Instructions of the house:\n{{rest}}")},
+			system:    "Instructions of the house:\n" + longRome, want: "b@1", vars: []genai.Variable{{Name: "rest", Value: longRome}},
 		},
 		"text was appended": {
 			templates: map[string][]TemplateMessage{"a@1": system("Report the weather in {{city}} now.")},
@@ -168,7 +220,9 @@ func TestBareTemplateMatchesFirstUserMessage(t *testing.T) {
 	assert.Equal(t, "Rome", got.Variables[0].Value)
 	assert.False(t, s.Match("", []TextMessage{said("assistant", "Report the weather in Rome.")}).Found)
 	assert.False(t, s.Match("Other instructions.", []TextMessage{said("user", "Report the weather in Rome.")}).Found,
-		"the text is not the first message of the call")
+		"too little fixed text for one that is not the first message")
+	s = load(t, map[string]string{"prompts/a/versions/1.yaml": "time: 2026-01-01\ntemplate: '" + longReport + "'\n"})
+	assert.True(t, s.Match("Other instructions.", []TextMessage{said("user", longRome)}).Found)
 }
 
 func TestMatchAmong(t *testing.T) {

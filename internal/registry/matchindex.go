@@ -128,13 +128,15 @@ func (m *matcher) anchorAll() {
 	for _, e := range m.entries {
 		if text, ok := static(e.pattern.messages[0]); ok {
 			m.static[text] = append(m.static[text], e)
-			continue
+			if e.pattern.letters < minMoved {
+				continue
+			}
 		}
 		e.literals(func(_ int, literal string) { count[literal]++ })
 	}
 	differs := divergences(count)
 	for _, e := range m.entries {
-		if _, ok := static(e.pattern.messages[0]); ok {
+		if _, ok := static(e.pattern.messages[0]); ok && e.pattern.letters < minMoved {
 			continue
 		}
 		best := anchor{entry: e}
@@ -179,54 +181,92 @@ func (m *matcher) place(a anchor) {
 	size := windowSizes[class]
 	s := m.table(size)
 	a.offset = max(0, min(a.offset-size/2, len(a.literal)-size))
+	if a.offset == 0 && strings.HasPrefix(a.literal, beginMark) && len(a.literal) > size {
+		a.offset = 1 // a preamble may stand before it
+	}
 	h := hashOf(a.literal[a.offset : a.offset+size])
 	s.table[h] = append(s.table[h], a)
 	s.filter[filterIndex(h)>>6] |= 1 << (filterIndex(h) & 63)
 	s.deepest = max(s.deepest, a.message)
 }
 
-// candidates returns the entries that may explain the texts, each once.
-func (m *matcher) candidates(texts []string, among []VersionRef) []*entry {
-	if among != nil {
-		var out []*entry
-		for _, ref := range among {
-			out = appendNew(out, m.byRef[ref])
-		}
-		return out
-	}
-	out := appendNew(nil, m.static[texts[0]])
-	out = appendNew(out, m.always)
-	var seen map[int]bool
-	for i, text := range texts {
-		marked := ""
-		for _, s := range m.scans {
-			if i > s.deepest {
-				continue
-			}
-			if marked == "" {
-				marked = beginMark + text + endMark
-			}
-			s.find(marked, func(a anchor, at int) {
-				from := at - a.offset
-				if a.message != i || from < 0 || !strings.HasPrefix(marked[from:], a.literal) || seen[a.entry.id] {
-					return
-				}
-				if seen == nil {
-					seen = map[int]bool{}
-				}
-				seen[a.entry.id] = true
-				out = append(out, a.entry)
-			})
-		}
-	}
-	return out
+// candidate is an entry that may explain the texts from the one at shift on. It is
+// whole when its text stands at the begin of its message, as far as was looked.
+type candidate struct {
+	entry *entry
+	shift int
+	whole bool
 }
 
-func appendNew(out, more []*entry) []*entry {
-	for _, e := range more {
-		if !slices.Contains(out, e) {
-			out = append(out, e)
+// candidates returns the entries that may explain the texts, each once a shift.
+func (m *matcher) candidates(roles, texts []string, among []VersionRef) []candidate {
+	f := finder{texts: texts, lead: leading(roles)}
+	if among != nil {
+		for shift := 0; shift <= f.lead && shift < len(texts); shift++ {
+			for _, ref := range among {
+				f.addAll(m.byRef[ref], shift)
+			}
 		}
+		return f.found
 	}
-	return out
+	for shift := 0; shift <= f.lead && shift < len(texts); shift++ {
+		f.addAll(m.static[texts[shift]], shift)
+	}
+	f.addAll(m.always, 0)
+	for i := range texts {
+		m.scan(&f, i)
+	}
+	return f.found
+}
+
+// finder collects candidates.
+type finder struct {
+	texts []string
+	// lead is the largest shift.
+	lead  int
+	found []candidate
+	seen  map[[2]int]bool
+}
+
+func (f *finder) addAll(entries []*entry, shift int) {
+	for _, e := range entries {
+		f.add(candidate{e, shift, true})
+	}
+}
+
+func (f *finder) add(c candidate) {
+	key := [2]int{c.entry.id, c.shift}
+	if f.seen[key] {
+		return
+	}
+	if f.seen == nil {
+		f.seen = map[[2]int]bool{}
+	}
+	f.seen[key] = true
+	f.found = append(f.found, c)
+}
+
+// scan looks the windows of one text up.
+func (m *matcher) scan(f *finder, i int) {
+	marked := ""
+	for _, s := range m.scans {
+		if i > s.deepest+f.lead {
+			continue
+		}
+		if marked == "" {
+			marked = beginMark + f.texts[i] + endMark
+		}
+		s.find(marked, func(a anchor, at int) {
+			from, shift := at-a.offset, i-a.message
+			if shift < 0 || shift > f.lead || from < 0 {
+				return
+			}
+			switch {
+			case strings.HasPrefix(marked[from:], a.literal):
+				f.add(candidate{a.entry, shift, true})
+			case strings.HasPrefix(a.literal, beginMark) && strings.HasPrefix(marked[from+1:], a.literal[1:]):
+				f.add(candidate{a.entry, shift, false})
+			}
+		})
+	}
 }

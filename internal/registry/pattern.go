@@ -32,8 +32,8 @@ type pattern struct {
 	// names of the variables by index; "" for what cannot be taken back, of which
 	// only the place is known.
 	names []string
-	// fixed counts the bytes of literal text.
-	fixed int
+	// fixed counts the bytes of literal text, letters its letters and digits.
+	fixed, letters int
 	// repeated is true when a variable occurs more than once.
 	repeated bool
 	// opaque is true when a part that cannot be taken back makes it impossible to
@@ -48,7 +48,6 @@ func newPattern(messages []TemplateMessage, templates []template.Template) (patt
 	var p pattern
 	reason := ""
 	index := map[string]int{}
-	letters := 0
 	for i, t := range templates {
 		p.roles = append(p.roles, normalRole(messages[i].Role))
 		var tokens []token
@@ -56,7 +55,7 @@ func newPattern(messages []TemplateMessage, templates []template.Template) (patt
 			switch n.Kind {
 			case template.Literal:
 				p.fixed += len(n.Text)
-				letters += countLetters(n.Text)
+				p.letters += countLetters(n.Text)
 				tokens = append(tokens, token{literal: n.Text, variable: -1})
 			case template.Slot:
 				k, again := index[n.Name]
@@ -78,10 +77,10 @@ func newPattern(messages []TemplateMessage, templates []template.Template) (patt
 		}
 		p.messages = append(p.messages, tokens)
 	}
-	if len(p.names) > 0 && letters < minFixed {
+	if len(p.names) > 0 && p.letters < minFixed {
 		return pattern{roles: p.roles}, "it has fewer than 8 letters of fixed text"
 	}
-	if letters == 0 {
+	if p.letters == 0 {
 		return pattern{roles: p.roles}, "it has no text"
 	}
 	return p, reason
@@ -112,6 +111,9 @@ func normalRole(role string) string {
 	}
 	return role
 }
+
+// IsSystem tells whether a message of that role gives instructions.
+func IsSystem(role string) bool { return normalRole(role) == "system" }
 
 // trimmed is the pattern without the line ends at the end of its messages;
 // false when it has none. Applications often strip them.
