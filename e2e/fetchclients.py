@@ -21,6 +21,9 @@ text = langfuse.get_prompt("greeting")
 facts["text"] = {"version": text.version, "labels": text.labels, "config": text.config, "compiled": text.compile(name="Ada {{x}}")}
 chat = langfuse.get_prompt("support/answer", type="chat", label="staging")
 facts["chat"] = {"version": chat.version, "compiled": chat.compile(name="Ada", question="Why?")}
+history = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+placed = langfuse.get_prompt("chatty", type="chat").compile(topic="tea", question="Why?", history=history)
+facts["placed"] = [{"role": m["role"], "content": m["content"]} for m in placed]
 facts["old"] = langfuse.get_prompt("support/answer", type="text", version=1).compile(name="Ada")
 for _ in range(50):
     langfuse.get_prompt("greeting")

@@ -33,6 +33,8 @@ var fetchRegistry = map[string]string{
 	"prompts/dotted/versions/v1.5.yaml":      "time: 2026-01-01\ntemplate: Text.\n",
 	"prompts/support/answer/versions/1.yaml": "time: 2026-01-01\ntemplate: 'Help {{name}} at length.'\n",
 	"prompts/support/answer/versions/2.yaml": "time: 2026-01-02\nmessages: [{role: system, content: 'Help {{name}} in a few words.'}, {role: user, content: '{{question}}'}]\n",
+	"prompts/chatty/versions/1.yaml":         "time: 2026-01-01\nmessages: [{role: system, content: 'Chat about {{topic}} politely.'}, {placeholder: history}, {role: user, content: '{{question}}'}]\n",
+	"releases/chatty.yaml":                   "- {environment: production, time: 2026-01-03, targets: [{version: 1}]}\n",
 	"partials/tone/versions/1.yaml":          "content: Be kind.\n",
 	"releases/greeting.yaml":                 "- {environment: production, time: 2026-01-03, targets: [{version: v3}]}\n",
 	"releases/dotted.yaml":                   "- {environment: production, time: 2026-01-03, targets: [{version: v1.5}]}\n",
@@ -52,6 +54,7 @@ type clientFacts struct {
 		Version  int
 		Compiled []struct{ Role, Content string }
 	}
+	Placed   []struct{ Role, Content string }
 	Old      string
 	Listed   [][2]any
 	Fallback struct {
@@ -172,7 +175,8 @@ func checkFacts(t *testing.T, facts clientFacts) {
 	assert.Equal(t, "Help Ada in a few words.", facts.Chat.Compiled[0].Content)
 	assert.Equal(t, "Why?", facts.Chat.Compiled[1].Content)
 	assert.Equal(t, "Help Ada at length.", facts.Old)
-	assert.Equal(t, [][2]any{{"greeting", []any{3.0}}, {"support/answer", []any{1.0, 2.0}}}, facts.Listed)
+	assert.Equal(t, []struct{ Role, Content string }{{"system", "Chat about tea politely."}, {"user", "Hi"}, {"assistant", "Ho"}, {"user", "Why?"}}, facts.Placed)
+	assert.Equal(t, [][2]any{{"chatty", []any{1.0}}, {"greeting", []any{3.0}}, {"support/answer", []any{1.0, 2.0}}}, facts.Listed)
 	assert.True(t, facts.Fallback.Is)
 	assert.Equal(t, "Hello Ada", facts.Fallback.Compiled)
 	assert.NotEmpty(t, facts.Refused, "v1.5 is no whole number")

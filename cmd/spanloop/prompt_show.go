@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,9 +29,11 @@ type promptVersion struct {
 	Live           []releaseInfo   `json:"live"`
 }
 
+// messageInfo is a message, or a placeholder, which has neither role nor content.
 type messageInfo struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
+	Role        string `json:"role"`
+	Content     string `json:"content"`
+	Placeholder string `json:"placeholder,omitempty"`
 }
 
 type partialInfo struct {
@@ -123,7 +126,10 @@ func (a *app) showPrompt(name string, f *showFlags) (*promptVersion, error) {
 	}
 	for _, variable := range v.Variables() {
 		spec := p.Variables[variable]
-		if spec.Type == "" {
+		switch {
+		case slices.Contains(v.Placeholders(), variable):
+			spec.Type = "messages"
+		case spec.Type == "":
 			spec.Type = "string"
 		}
 		out.Variables = append(out.Variables, variableInfo{variable, spec.Type, spec.Default, spec.Description})
@@ -170,7 +176,7 @@ func (p *promptVersion) render(v *registry.Version, vars []string) error {
 	}
 	p.Messages = p.Messages[:0]
 	for _, m := range rendered {
-		p.Messages = append(p.Messages, messageInfo(m))
+		p.Messages = append(p.Messages, messageInfo{Role: m.Role, Content: m.Content})
 	}
 	return nil
 }
@@ -196,6 +202,10 @@ func (p *promptVersion) document() document {
 	d := document{title: p.Prompt + "@" + p.Version, parts: []part{{lines: about}}}
 	messages := &report.Table{Columns: []report.Column{{Name: "role"}, {Name: "content"}}}
 	for _, m := range p.Messages {
+		if m.Placeholder != "" {
+			d.parts = append(d.parts, part{title: "[placeholder]", lines: sourceLines(m.Placeholder)})
+			continue
+		}
 		d.parts = append(d.parts, part{title: "[" + m.Role + "]", lines: sourceLines(m.Content)})
 		messages.Rows = append(messages.Rows, []report.Cell{report.Text(m.Role), report.Text(m.Content)})
 	}

@@ -121,7 +121,7 @@ func TestPromptAdd(t *testing.T) {
 
 	var shown promptVersion
 	d.json(exitDone, "spanloop.prompt.show/1", &shown, "prompt", "show", agent, "v3.3")
-	assert.Equal(t, []messageInfo{{"system", "Talk to {{customer_name}}.\n{{> shop-policy}}\n"}}, shown.Messages)
+	assert.Equal(t, []messageInfo{{Role: "system", Content: "Talk to {{customer_name}}.\n{{> shop-policy}}\n"}}, shown.Messages)
 	require.Len(t, shown.Partials, 1, "the partial is pinned")
 	assert.Equal(t, "v2", shown.Partials[0].Version)
 	assert.Empty(t, shown.Live, "a new version serves nobody")
@@ -130,7 +130,7 @@ func TestPromptAdd(t *testing.T) {
 	d.json(exitDone, "spanloop.prompt.add/1", &added, "prompt", "add", "team/summary", "-", "--role", "user", "--params", `{"temperature": 0.10, "seed": 12345678901234567890}`)
 	assert.Equal(t, "1", added.Added.Version)
 	d.json(exitDone, "spanloop.prompt.show/1", &shown, "prompt", "show", "team/summary")
-	assert.Equal(t, []messageInfo{{"user", "Summarise: {{text}}"}}, shown.Messages)
+	assert.Equal(t, []messageInfo{{Role: "user", Content: "Summarise: {{text}}"}}, shown.Messages)
 	assert.JSONEq(t, `{"temperature": 0.10, "seed": 12345678901234567890}`, string(shown.Params))
 	assert.Contains(t, string(shown.Params), "12345678901234567890", "numbers keep their digits")
 

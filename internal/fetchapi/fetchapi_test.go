@@ -28,6 +28,7 @@ var files = map[string]string{
 	"prompts/named/versions/v1.yaml":         "time: 2026-01-01\ntemplate: Text.\n",
 	"prompts/named/versions/v1.5.yaml":       "time: 2026-01-02\ntemplate: Text, dotted.\n",
 	"prompts/braces/versions/1.yaml":         "time: 2026-01-01\ntemplate: 'Write {{> code@1}} for {{name}}.'\n",
+	"prompts/chatty/versions/1.yaml":         "time: 2026-01-01\nmessages: [{role: system, content: 'Chat about {{topic}}.'}, {placeholder: history}, {role: user, content: ''}]\n",
 	"prompts/jinja/prompt.yaml":              "format: jinja\n",
 	"prompts/jinja/versions/1.yaml":          "time: 2026-01-01\nformat: jinja\ntemplate: '{% if a %}{{ a }}{% endif %}{% include \"end@1\" %}'\n",
 	"partials/tone/versions/1.yaml":          "content: Be kind.\n",
@@ -96,6 +97,7 @@ func TestOwn(t *testing.T) {
 	assert.Equal(t, "production", canary.Label)
 	assert.JSONEq(t, get(t, h, "/v1/prompts/support/answer?key=a"), get(t, h, "/v1/prompts/support/answer", headerKey, "a"))
 
+	assert.Contains(t, get(t, h, "/v1/prompts/chatty?version=1"), `{"content":"","placeholder":"history"},{"role":"user","content":""}],"variables":[{"name":"topic","type":"string"},{"name":"history","type":"messages"}]`)
 	assert.Contains(t, get(t, h, "/v1/prompts/jinja?version=1"), `"partials":[{"name":"end","version":"1","content":"End."}]`)
 }
 
@@ -116,7 +118,7 @@ func TestList(t *testing.T) {
 			break
 		}
 	}
-	assert.Equal(t, []string{"braces", "jinja", "named", "support/answer"}, names)
+	assert.Equal(t, []string{"braces", "chatty", "jinja", "named", "support/answer"}, names)
 }
 
 func TestRender(t *testing.T) {
@@ -126,9 +128,12 @@ func TestRender(t *testing.T) {
 	var got renderAnswer
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
 	assert.Equal(t, "spanloop.prompt.rendered/1", got.Schema)
-	assert.Equal(t, []message{{"system", "Help you, shortly."}, {"user", `Why "{{name}}"?`}}, got.Messages)
+	assert.Equal(t, []message{{Role: "system", Content: "Help you, shortly."}, {Role: "user", Content: `Why "{{name}}"?`}}, got.Messages)
 	assert.Equal(t, []string{"more"}, got.UnusedVariables)
 	assert.Equal(t, "2", got.Attributes["gen_ai.prompt.version"])
+	w = ask(h, "POST", "/v1/render", `{"name": "chatty", "version": "1", "variables": {"topic": "tea", "history": [{"role": "user", "content": "Hi"}]}}`)
+	require.Equal(t, 200, w.Code, w.Body)
+	assert.Contains(t, w.Body.String(), `[{"role":"system","content":"Chat about tea."},{"role":"user","content":"Hi"},{"role":"user","content":""}]`)
 	w = ask(h, "POST", "/v1/render", `{"name": "braces", "version": "1", "variables": {"name": 7}}`)
 	require.Equal(t, 200, w.Code, w.Body)
 	assert.Contains(t, w.Body.String(), "Write {{x}} for 7.")

@@ -28,9 +28,12 @@ type langfuseAnswer struct {
 	ResolutionGraph any             `json:"resolutionGraph"`
 }
 
+// chatMessage is a message, or a placeholder of that name.
 type chatMessage struct {
-	Type string `json:"type"`
-	message
+	Type    string  `json:"type"`
+	Role    string  `json:"role,omitempty"`
+	Content *string `json:"content,omitempty"`
+	Name    string  `json:"name,omitempty"`
 }
 
 func (a *api) langfuse(w http.ResponseWriter, r *http.Request) {
@@ -93,8 +96,12 @@ func (c chosen) langfuse(resolve bool) (*langfuseAnswer, *failure) {
 		return out, nil
 	}
 	chat := []chatMessage{}
-	for _, m := range messagesOf(messages) {
-		chat = append(chat, chatMessage{"chatmessage", m})
+	for _, m := range messages {
+		if m.Placeholder != "" {
+			chat = append(chat, chatMessage{Type: "placeholder", Name: m.Placeholder})
+			continue
+		}
+		chat = append(chat, chatMessage{Type: "chatmessage", Role: m.Role, Content: &m.Content})
 	}
 	out.Type, out.Prompt = "chat", chat
 	return out, nil

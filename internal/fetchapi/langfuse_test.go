@@ -23,6 +23,7 @@ func TestLangfuse(t *testing.T) {
 	assert.Contains(t, get(t, h, "/api/public/v2/prompts/support%2Fanswer?version=1&resolve=false"), `{{\u003e tone@1}}`)
 	assert.Contains(t, get(t, h, "/api/public/v2/prompts/named"), `"version":1`, "v1 is 1 for who knows only numbers")
 	assert.Contains(t, get(t, h, "/api/public/v2/prompts/named?version=1&cacheBuster=x"), `"prompt":"Text."`)
+	assert.Contains(t, get(t, h, "/api/public/v2/prompts/chatty?version=1"), `{"type":"placeholder","name":"history"},{"type":"chatmessage","role":"user","content":""}]`)
 	assert.Contains(t, get(t, h, "/api/public/projects"), `"name":"spanloop"`)
 }
 
@@ -50,8 +51,8 @@ func TestLangfuseList(t *testing.T) {
 	h := serve(t)
 	assert.JSONEq(t, `{"data": [
 		{"name": "braces", "type": "text", "versions": [1], "labels": ["latest"], "tags": [], "lastUpdatedAt": "2026-01-01T00:00:00Z", "lastConfig": {}},
-		{"name": "named", "type": "text", "versions": [1], "labels": ["production"], "tags": [], "lastUpdatedAt": "2026-01-01T00:00:00Z", "lastConfig": {}}],
-		"meta": {"page": 1, "limit": 2, "totalItems": 3, "totalPages": 2}}`, get(t, h, "/api/public/v2/prompts?limit=2"))
+		{"name": "chatty", "type": "chat", "versions": [1], "labels": ["latest"], "tags": [], "lastUpdatedAt": "2026-01-01T00:00:00Z", "lastConfig": {}}],
+		"meta": {"page": 1, "limit": 2, "totalItems": 4, "totalPages": 2}}`, get(t, h, "/api/public/v2/prompts?limit=2"))
 	assert.JSONEq(t, `{"data": [
 		{"name": "support/answer", "type": "chat", "versions": [2], "labels": ["production", "staging", "latest"], "tags": ["support"],
 			"lastUpdatedAt": "2026-01-02T00:00:00Z", "lastConfig": {"model": "m", "temperature": 0.2}}],

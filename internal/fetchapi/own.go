@@ -6,15 +6,17 @@ package fetchapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/spanloop/spanloop/internal/identity"
 	"github.com/spanloop/spanloop/internal/registry"
 )
 
-// message is one message of a prompt.
+// message is one message of a prompt, or the place of some that the application has.
 type message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
+	Role        string `json:"role,omitempty"`
+	Content     string `json:"content"`
+	Placeholder string `json:"placeholder,omitempty"`
 }
 
 // variable is a name that a template reads, with what the prompt declares of it.
@@ -99,10 +101,10 @@ func (c chosen) request() request {
 	return request{c.version.Params, c.version.ResponseFormat, c.attributes()}
 }
 
-func messagesOf[M registry.TemplateMessage | registry.RenderedMessage](in []M) []message {
+func messagesOf(in []registry.TemplateMessage) []message {
 	out := make([]message, len(in))
 	for i, m := range in {
-		out[i].Role, out[i].Content = registry.TemplateMessage(m).Role, registry.TemplateMessage(m).Content
+		out[i] = message(m)
 	}
 	return out
 }
@@ -111,7 +113,10 @@ func (c chosen) variables() []variable {
 	out := []variable{}
 	for _, name := range c.version.Variables() {
 		spec := c.prompt.Variables[name]
-		if spec.Type == "" {
+		switch {
+		case slices.Contains(c.version.Placeholders(), name):
+			spec.Type = "messages"
+		case spec.Type == "":
 			spec.Type = "string"
 		}
 		out = append(out, variable{name, spec.Type, spec.Default, spec.Description})

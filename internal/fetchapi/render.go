@@ -90,7 +90,10 @@ func (a *api) rendered(r *http.Request, body renderRequest) (*renderAnswer, *fai
 	if err != nil {
 		return nil, refuse(http.StatusUnprocessableEntity, "%q is not rendered: %v", c.prompt.Name, err)
 	}
-	out := &renderAnswer{head: c.head("spanloop.prompt.rendered/1"), Messages: messagesOf(messages), UnusedVariables: []string{}, request: c.request()}
+	out := &renderAnswer{head: c.head("spanloop.prompt.rendered/1"), Messages: []message{}, UnusedVariables: []string{}, request: c.request()}
+	for _, m := range messages {
+		out.Messages = append(out.Messages, message{Role: m.Role, Content: m.Content})
+	}
 	used := c.version.Variables()
 	for name := range values {
 		if !slices.Contains(used, name) {

@@ -238,3 +238,44 @@ func TestLadderAfterReload(t *testing.T) {
 	assert.Regexp(t, `^get_weather@[0-9a-f]{12}$`, after.ToolVersions[0])
 	assert.Equal(t, before.ToolsetHash, after.ToolsetHash, "the hash does not depend on a registry")
 }
+
+// Messages beyond those that a version begins with are looked at only where they
+// can say more: behind a preamble, and behind a placeholder.
+func TestFurtherMessages(t *testing.T) {
+	r := resolver(load(t, map[string]string{
+		"prompts/chat/versions/1.yaml":  "time: 2026-01-01\nmessages: [{role: system, content: 'You chat about {{topic}} with everybody, politely.'}, {placeholder: history}, {role: user, content: 'Question: {{q}}'}]\n",
+		"prompts/alone/versions/1.yaml": "time: 2026-01-01\ntemplate: 'You sum up what our customers wrote about {{topic}}.'\n",
+	}))
+	call := func(apart string, messages ...genai.Message) *genai.Call {
+		c := &genai.Call{Kind: genai.KindInference, Counted: true, Provider: "openai", RequestModel: "m", Input: genai.NewMessages(messages)}
+		if apart != "" {
+			c.System = genai.NewParts(said("system", apart).Parts)
+		}
+		return c
+	}
+	instructions, sum := "You chat about tea with everybody, politely.", "You sum up what our customers wrote about tea."
+	history := []genai.Message{said("user", "Hi"), said("assistant", "Ho"), said("user", "Question: Why?"), said("assistant", "So.")}
+	for name, test := range map[string]struct {
+		call *genai.Call
+		want string
+	}{
+		"a history":                          {call("", append([]genai.Message{said("system", instructions)}, history...)...), "chat"},
+		"a history, instructions apart":      {call(instructions, history...), "chat"},
+		"no history":                         {call(instructions, history[2]), "chat"},
+		"a preamble of messages":             {call("", said("system", "Be kind."), said("system", sum), said("user", "Hi")), "alone"},
+		"a preamble, instructions apart":     {call("Be kind.", said("system", sum), said("user", "Hi")), "alone"},
+		"a preamble of text":                 {call("Today is Friday.\n"+sum, said("user", "Hi")), "alone"},
+		"a preamble and a history":           {call("Be kind.", append([]genai.Message{said("system", instructions)}, history...)...), "chat"},
+		"the message after it is missing":    {call(instructions, history[:2]...), ""},
+		"a text that stands behind a user's": {call("", said("user", "Hi"), said("system", sum)), ""},
+	} {
+		id := r.Resolve(traceID(1), at(1, 1), test.call)
+		if test.want == "" {
+			assert.NotEqual(t, RungTemplate, id.Resolution, name)
+			continue
+		}
+		assert.Equal(t, RungTemplate, id.Resolution, name)
+		assert.Equal(t, test.want, id.PromptName, name)
+		assert.Contains(t, id.Variables, genai.Variable{Name: "topic", Value: "tea"}, name)
+	}
+}

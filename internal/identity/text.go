@@ -97,7 +97,8 @@ func (l *ladder) matched(m *registry.MatchResult) {
 }
 
 // match asks the registry, through the cache. Only when the messages that versions
-// usually have say nothing, more are looked at: those behind a preamble.
+// begin with do not say it all, more are looked at: those behind a preamble, or a
+// placeholder.
 func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
 	if l.snapshot == nil {
 		return registry.MatchResult{}
@@ -107,7 +108,8 @@ func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
 		l.texts = l.prepare(usual)
 	}
 	m := l.matchTexts(&l.texts, among)
-	if m.Found || len(m.Candidates) > 0 || !l.texts.more {
+	preamble := l.texts.instructed && !m.Found && len(m.Candidates) == 0
+	if !l.texts.full || !m.Further && !preamble {
 		return m
 	}
 	if l.further.key == "" {
@@ -143,8 +145,9 @@ type callTexts struct {
 	system   string
 	messages []registry.TextMessage
 	key      string
-	// more is true when further messages may stand behind a preamble.
-	more bool
+	// full is true when the call may have further messages, and instructed when the
+	// first one may be a preamble.
+	full, instructed bool
 }
 
 // prepare collects the instructions and the first messages of the history, most
@@ -178,7 +181,8 @@ func (l *ladder) prepare(most int) callTexts {
 		}
 	}
 	t.key = b.String()
-	t.more = t.system != "" || len(t.messages) == most && registry.IsSystem(t.messages[0].Role)
+	t.full = t.system != "" && most == 1 || len(t.messages) == most
+	t.instructed = t.system != "" || len(t.messages) > 0 && registry.IsSystem(t.messages[0].Role)
 	return t
 }
 

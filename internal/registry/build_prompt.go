@@ -106,6 +106,9 @@ func (b *builder) newVersion(f *parsedFile, doc *parsedVersion, specs map[string
 		}
 		body.templates = append(body.templates, expanded)
 	}
+	if err := checkPlaceholders(body.templates); err != nil {
+		return nil, failAt(1, "%v", err)
+	}
 	v.Partials = refs()
 	hash, err := contentHash(v.Format, v.Messages, v.Partials, v.Params, v.ResponseFormat)
 	if err != nil {

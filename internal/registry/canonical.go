@@ -154,6 +154,10 @@ func contentHash(language string, messages []TemplateMessage, partials []Partial
 		if i > 0 {
 			out = append(out, ',')
 		}
+		if m.Placeholder != "" {
+			out = append(appendString(append(out, `{"placeholder":`...), m.Placeholder), '}')
+			continue
+		}
 		out = appendString(append(out, `{"content":`...), m.Content)
 		out = appendString(append(out, `,"role":`...), m.Role)
 		out = append(out, '}')

@@ -201,7 +201,7 @@ func TestContentHashIsOfCanonicalJSON(t *testing.T) {
 		if !utf8.ValidString(text) {
 			continue
 		}
-		messages := []TemplateMessage{{"system", text}, {"user", g.value()}}
+		messages := []TemplateMessage{{Role: "system", Content: text}, {Role: "user", Content: g.value()}}
 		refs := []PartialRef{{"a", "1", "sha256:1"}, {"a", "2", "sha256:1"}, {"b\n", "1", "sha256:2"}}[:g.IntN(4)]
 		params, format := json.RawMessage(g.shuffled(map[string]any{"a": g.json(2)})), json.RawMessage(nil)
 		if g.IntN(2) == 0 {

@@ -5,6 +5,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -30,6 +31,7 @@ const (
 	ChangeMessageRemoved = "message_removed"
 	ChangeMessage        = "message_changed"
 	ChangeRole           = "role_changed"
+	ChangePlaceholder    = "placeholder_changed"
 	ChangePartial        = "partial_changed"
 	ChangeParam          = "param_changed"
 	ChangeParamAdded     = "param_added"
@@ -57,9 +59,9 @@ func DiffVersions(a, b *Version) (string, []Change) {
 		path := fmt.Sprintf("messages[%d]", i)
 		switch {
 		case i >= len(a.Messages):
-			changes = append(changes, Change{ChangeMessageAdded, path, "", b.Messages[i].Content, "a " + b.Messages[i].Role + " message was added"})
+			changes = append(changes, Change{ChangeMessageAdded, path, "", b.Messages[i].Content, "a " + b.Messages[i].what() + " was added"})
 		case i >= len(b.Messages):
-			changes = append(changes, Change{ChangeMessageRemoved, path, a.Messages[i].Content, "", "a " + a.Messages[i].Role + " message was removed"})
+			changes = append(changes, Change{ChangeMessageRemoved, path, a.Messages[i].Content, "", "a " + a.Messages[i].what() + " was removed"})
 		default:
 			changes = append(changes, diffMessage(path, a.Messages[i], b.Messages[i])...)
 		}
@@ -79,6 +81,10 @@ func (v *Version) text(params, format json.RawMessage) string {
 		fmt.Fprintf(&b, "[format] %s\n", v.Format)
 	}
 	for _, m := range v.Messages {
+		if m.Placeholder != "" {
+			fmt.Fprintf(&b, "[placeholder] %s\n", m.Placeholder)
+			continue
+		}
 		fmt.Fprintf(&b, "[%s]\n%s", m.Role, m.Content)
 		if !strings.HasSuffix(m.Content, "\n") {
 			b.WriteByte('\n')
@@ -99,7 +105,18 @@ func (v *Version) text(params, format json.RawMessage) string {
 	return b.String()
 }
 
+// what says what stands at a message's place.
+func (m TemplateMessage) what() string {
+	if m.Placeholder != "" {
+		return "placeholder"
+	}
+	return m.Role + " message"
+}
+
 func diffMessage(path string, a, b TemplateMessage) []Change {
+	if a.Placeholder != b.Placeholder {
+		return []Change{{ChangePlaceholder, path, cmp.Or(a.Placeholder, a.Content), cmp.Or(b.Placeholder, b.Content), fmt.Sprintf("a %s became a %s", a.what(), b.what())}}
+	}
 	var changes []Change
 	if a.Role != b.Role {
 		changes = append(changes, Change{ChangeRole, path, a.Role, b.Role, fmt.Sprintf("the role changed from %s to %s", a.Role, b.Role)})

@@ -29,6 +29,8 @@ type corpusCase struct {
 	format string
 	// partial is true when the text includes a partial, which includes another.
 	partial, chat, repeated, empty bool
+	// history is true when a placeholder stands between the messages.
+	history bool
 	// preamble is put before the texts: a message, or a text in the first one.
 	preamble []RenderedMessage
 }
@@ -39,6 +41,7 @@ func corpusCases() []corpusCase {
 		for _, c := range []corpusCase{
 			{name: "plain"}, {name: "repeated variable", repeated: true}, {name: "empty values", empty: true},
 			{name: "messages before and after", chat: true}, {name: "nested partials", partial: true},
+			{name: "a history at a placeholder", history: true},
 			{name: "a system message before", preamble: []RenderedMessage{{"system", "Today is 2026-11-27."}}},
 			{name: "lines before, in the message", preamble: []RenderedMessage{{"", "Today is 2026-11-27.\n\n"}}},
 		} {
@@ -106,8 +109,11 @@ func corpus(t testing.TB, g generator, prompts int) (*Snapshot, map[string]corpu
 		words := g.words(30 + g.IntN(60))
 		for v := range 5 {
 			messages := system(c.text(words))
-			if c.chat {
-				messages = append(messages, TemplateMessage{"user", "Here is what " + c.variable("customer") + " wrote: " + c.variable("question")})
+			if c.history {
+				messages = append(messages, TemplateMessage{Placeholder: "history"})
+			}
+			if c.chat || c.history {
+				messages = append(messages, TemplateMessage{Role: "user", Content: "Here is what " + c.variable("customer") + " wrote: " + c.variable("question")})
 			}
 			put(kindVersion, promptsFolder, name, fmt.Sprint(v+1), versionFile{Format: c.format, Messages: messages})
 			words[6+g.IntN(8)] = fmt.Sprintf("word%d", v)
@@ -145,7 +151,11 @@ func TestInversion(t *testing.T) {
 					vars[name] = ""
 				}
 			}
+			if c.history {
+				vars["history"] = `[{"role": "user", "content": "Here is what I wrote before."}, {"role": "assistant", "content": "And?"}]`
+			}
 			texts, err := v.Render(vars)
+			delete(vars, "history") // its messages are no variable
 			require.NoError(t, err)
 			texts = c.behind(texts)
 			got := s.Match("", append(texts, said("user", "and then?")))

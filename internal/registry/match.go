@@ -36,7 +36,7 @@ func (s *Snapshot) MatchedMessages() (usual, most int) {
 	if s == nil || s.matcher == nil || s.matcher.longest == 0 {
 		return 0, 0
 	}
-	return s.matcher.longest, s.matcher.longest + maxBefore
+	return s.matcher.longest, s.matcher.most()
 }
 
 // withSystem puts the instructions first, unless the history repeats them.
@@ -63,7 +63,7 @@ func (m *matcher) match(messages []TextMessage, among []VersionRef) MatchResult 
 	if len(messages) == 0 || m.longest == 0 {
 		return MatchResult{}
 	}
-	messages = messages[:min(len(messages), m.longest+maxBefore)]
+	messages = messages[:min(len(messages), m.most())]
 	roles, texts := make([]string, len(messages)), make([]string, len(messages))
 	cut := false
 	for i, message := range messages {
@@ -71,91 +71,97 @@ func (m *matcher) match(messages []TextMessage, among []VersionRef) MatchResult 
 		cut = cut || trimEnd(message.Content) != message.Content
 	}
 	raw := m.candidates(roles, texts, among)
-	strong, weak := m.fits(raw, roles, texts)
-	if len(strong) > 0 || !cut {
-		return m.decideOr(raw, roles, texts, among, strong, weak)
+	fits := m.fits(raw, roles, texts)
+	if len(fits.strong) > 0 || !cut {
+		fits.orMoved(raw, roles, texts)
+		return fits.decide(among)
 	}
 	short := make([]string, len(texts))
 	for i := range texts {
 		short[i] = trimEnd(texts[i])
 	}
 	trimmed := m.candidates(roles, short, among)
-	strong, more := m.fits(trimmed, roles, short)
-	weak = append(weak, more...)
-	if len(strong) == 0 && len(weak) == 0 {
-		strong, weak = moved(raw, roles, texts)
-	}
-	return m.decideOr(trimmed, roles, short, among, strong, weak)
+	fits.add(m.fits(trimmed, roles, short))
+	fits.orMoved(raw, roles, texts)
+	fits.orMoved(trimmed, roles, short)
+	return fits.decide(among)
 }
 
-// decideOr looks for preambles when nothing explains the texts without one.
-func (m *matcher) decideOr(found []candidate, roles, texts []string, among []VersionRef, strong, weak []fitted) MatchResult {
-	if len(strong) == 0 && len(weak) == 0 {
-		strong, weak = moved(found, roles, texts)
-	}
-	return decide(strong, weak, among)
+// explanations are what may have rendered the texts of a call.
+type explanations struct {
+	// strong ones do, weak ones cannot be verified.
+	strong, weak []fitted
+	// further is true when more messages could make one.
+	further bool
 }
 
 // fits returns the entries that explain the texts from the first one on.
-func (m *matcher) fits(found []candidate, roles, texts []string) (strong, weak []fitted) {
+func (m *matcher) fits(found []candidate, roles, texts []string) explanations {
+	var x explanations
 	for _, c := range found {
-		if c.shift == 0 && c.whole && c.entry.rolesFit(roles) {
-			strong, weak = c.entry.fit(texts, strong, weak)
+		if c.shift == 0 && c.whole {
+			x.try(c.entry, roles, texts)
 		}
 	}
-	return exactOnly(strong), weak
+	x.exactOnly()
+	return x
 }
 
-// fit adds the entry to those that explain the texts, if it does.
-func (e *entry) fit(texts []string, strong, weak []fitted) (_, _ []fitted) {
-	solution := e.pattern.solve(texts)
+// try adds the entry if it explains the texts.
+func (x *explanations) try(e *entry, roles, texts []string) {
+	solution, own, further := e.pattern.explain(roles, texts)
+	x.further = x.further || further
 	switch {
 	case solution.state == unsolved:
 	case solution.state == undecided || e.pattern.opaque:
-		weak = append(weak, fitted{e, solution, texts})
+		x.weak = append(x.weak, fitted{e, solution, own})
 	default:
-		strong = append(strong, fitted{e, solution, texts})
+		x.strong = append(x.strong, fitted{e, solution, own})
 	}
-	return strong, weak
+}
+
+func (x *explanations) add(more explanations) {
+	x.strong, x.weak = append(x.strong, more.strong...), append(x.weak, more.weak...)
+	x.further = x.further || more.further
+}
+
+// orMoved looks for preambles when nothing explains the texts without one.
+func (x *explanations) orMoved(found []candidate, roles, texts []string) {
+	if len(x.strong) == 0 && len(x.weak) == 0 {
+		x.add(moved(found, roles, texts))
+	}
 }
 
 // exactOnly leaves out those that explain the texts only without their line ends,
 // when one does so exactly.
-func exactOnly(strong []fitted) []fitted {
+func (x *explanations) exactOnly() {
 	trimmed := func(f fitted) bool { return f.entry.trimmed }
-	if slices.ContainsFunc(strong, func(f fitted) bool { return !f.entry.trimmed }) {
-		return slices.DeleteFunc(strong, trimmed)
+	if slices.ContainsFunc(x.strong, func(f fitted) bool { return !f.entry.trimmed }) {
+		x.strong = slices.DeleteFunc(x.strong, trimmed)
 	}
-	return strong
-}
-
-func (e *entry) rolesFit(roles []string) bool {
-	if len(e.pattern.roles) > len(roles) {
-		return false
-	}
-	for i, role := range e.pattern.roles {
-		if !roleFits(role, roles[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // decide picks the one explanation, or says that there are several. A match is
 // only preferred to another when the other is a strict generalisation of it
 // with less fixed text.
-func decide(strong, weak []fitted, among []VersionRef) MatchResult {
-	all := append(append([]fitted(nil), strong...), weak...)
+func (x *explanations) decide(among []VersionRef) MatchResult {
+	all := append(append([]fitted(nil), x.strong...), x.weak...)
 	if len(all) == 0 {
-		return MatchResult{}
+		return MatchResult{Further: x.further}
 	}
+	result := pick(all, len(x.strong), among)
+	result.Further = x.further
+	return result
+}
+
+// pick picks among explanations, of which the first so many are strong.
+func pick(all []fitted, strong int, among []VersionRef) MatchResult {
 	best := -1
 	if len(all) <= 2*maxCandidates {
 		best = mostSpecific(all)
 	}
-	if best < 0 || best >= len(strong) {
-		result := MatchResult{Candidates: names(all, among), Ambiguous: len(strong) > 0}
-		return result
+	if best < 0 || best >= strong {
+		return MatchResult{Candidates: names(all, among), Ambiguous: strong > 0}
 	}
 	chosen := all[best]
 	versions := chosen.entry.among(among)
@@ -213,7 +219,7 @@ func (f fitted) result(ref VersionRef) MatchResult {
 			out.UncertainVariables = append(out.UncertainVariables, name)
 		}
 	}
-	rendered, err := ref.Version.Render(vars)
+	rendered, err := ref.Version.RenderOwn(vars)
 	if err != nil {
 		return MatchResult{Candidates: []string{ref.String()}}
 	}

@@ -95,7 +95,7 @@ func TestMatchHostileValues(t *testing.T) {
 
 func TestMatchRepeatedVariables(t *testing.T) {
 	s := memory(t, map[string][]TemplateMessage{"a@1": {
-		{"system", "You help {{name}}. Always greet {{name}} first, then {{other}}."}, {"user", "{{name}} asks: {{q}}"},
+		{Role: "system", Content: "You help {{name}}. Always greet {{name}} first, then {{other}}."}, {Role: "user", Content: "{{name}} asks: {{q}}"},
 	}})
 	for _, test := range []struct {
 		first, second, third string

@@ -75,7 +75,7 @@ func (g generator) registry(t testing.TB, prompts, versions int) *Snapshot {
 		for v := range versions {
 			messages := system(strings.Join(parts, " "))
 			if p%3 == 0 {
-				messages = append(messages, TemplateMessage{"user", strings.Join(user, " ")})
+				messages = append(messages, TemplateMessage{Role: "user", Content: strings.Join(user, " ")})
 			}
 			templates[fmt.Sprintf("p%d@%d", p, v+1)] = messages
 			parts = g.edit(parts)

@@ -77,7 +77,7 @@ func TestMatch(t *testing.T) {
 			system:    "Today is 2026-11-27.", messages: []TextMessage{said("system", "Be kind."), said("developer", longRome), said("user", "Hi")}, want: "a@1", vars: rome,
 		},
 		"a system message and a line were put before": {
-			templates: map[string][]TemplateMessage{"a@1": chat, "b@1": append(system(longReport), TemplateMessage{"user", "{{question}}"})},
+			templates: map[string][]TemplateMessage{"a@1": chat, "b@1": append(system(longReport), TemplateMessage{Role: "user", Content: "{{question}}"})},
 			messages:  []TextMessage{said("system", "Be kind."), said("system", "Hello.\n"+longRome), said("user", "Why?")}, want: "b@1",
 			vars: append(rome, genai.Variable{Name: "question", Value: "Why?"}),
 		},

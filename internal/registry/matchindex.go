@@ -62,7 +62,10 @@ type anchor struct {
 type matcher struct {
 	entries []*entry
 	byRef   map[VersionRef][]*entry
+	// longest is the most messages that a version begins with, up to a placeholder.
 	longest int
+	// gaps is true when a version has messages behind a placeholder.
+	gaps bool
 	// static holds the entries whose first message has no variables.
 	static map[string][]*entry
 	// scans are the window sizes in use.
@@ -79,7 +82,8 @@ func newMatcher(refs []VersionRef) *matcher {
 		if !p.usable() {
 			continue
 		}
-		m.longest = max(m.longest, len(p.messages))
+		m.longest = max(m.longest, p.lead(), 1)
+		m.gaps = m.gaps || p.gaps != nil
 		m.add(known, ref, p, false)
 		if short, ok := p.trimmed(); ok {
 			m.add(known, ref, short, true)
@@ -104,9 +108,18 @@ func (m *matcher) add(known map[string]*entry, ref VersionRef, p pattern, trimme
 	m.byRef[ref] = append(m.byRef[ref], e)
 }
 
-// literals are the marked literals of an entry with their message.
+// most is how many messages of a call are looked at.
+func (m *matcher) most() int {
+	if m.gaps {
+		return max(maxHistory, m.longest+maxBefore)
+	}
+	return m.longest + maxBefore
+}
+
+// literals are the marked literals of an entry with their message, of those
+// messages whose place is fixed.
 func (e *entry) literals(visit func(message int, literal string)) {
-	for i, tokens := range e.pattern.messages {
+	for i, tokens := range e.pattern.messages[:e.pattern.lead()] {
 		for k, t := range tokens {
 			if t.variable >= 0 {
 				continue
@@ -123,10 +136,19 @@ func (e *entry) literals(visit func(message int, literal string)) {
 	}
 }
 
+// static is the text of the entry's first message if it is always the first one
+// and has no variables.
+func (e *entry) static() (string, bool) {
+	if e.pattern.lead() == 0 {
+		return "", false
+	}
+	return static(e.pattern.messages[0])
+}
+
 func (m *matcher) anchorAll() {
 	count := map[string]int{}
 	for _, e := range m.entries {
-		if text, ok := static(e.pattern.messages[0]); ok {
+		if text, ok := e.static(); ok {
 			m.static[text] = append(m.static[text], e)
 			if e.pattern.letters < minMoved {
 				continue
@@ -136,7 +158,7 @@ func (m *matcher) anchorAll() {
 	}
 	differs := divergences(count)
 	for _, e := range m.entries {
-		if _, ok := static(e.pattern.messages[0]); ok && e.pattern.letters < minMoved {
+		if _, ok := e.static(); ok && e.pattern.letters < minMoved {
 			continue
 		}
 		best := anchor{entry: e}

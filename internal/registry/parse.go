@@ -177,21 +177,37 @@ func (v *parsedVersion) readMessages(kind fileKind) error {
 		return failAt(1, "a prompt needs a template or messages")
 	}
 	for i := range v.Messages {
-		var m struct {
-			Role    string    `yaml:"role"`
-			Content yaml.Node `yaml:"content"`
-		}
-		node := &v.Messages[i]
-		if err := node.Decode(&m); err != nil {
-			return failAt(node.Line, "a message is a map of role and content")
-		}
-		if m.Role == "" || m.Content.Kind == 0 || (node.Kind == yaml.MappingNode && len(node.Content) != 4) {
-			return failAt(node.Line, "a message has a role and a content, and nothing else")
-		}
-		if err := v.addTemplate(m.Role, m.Content); err != nil {
+		if err := v.readMessage(&v.Messages[i]); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// readMessage takes one message, or the placeholder of some.
+func (v *parsedVersion) readMessage(node *yaml.Node) error {
+	var m struct {
+		Role        string    `yaml:"role"`
+		Content     yaml.Node `yaml:"content"`
+		Placeholder string    `yaml:"placeholder"`
+	}
+	if err := node.Decode(&m); err != nil {
+		return failAt(node.Line, "a message is a map of role and content, or a placeholder")
+	}
+	members := 4
+	if m.Placeholder != "" {
+		members = 2
+	}
+	if node.Kind == yaml.MappingNode && len(node.Content) != members || m.Placeholder == "" && (m.Role == "" || m.Content.Kind == 0) {
+		return failAt(node.Line, "a message has a role and a content, or a placeholder, and nothing else")
+	}
+	if m.Placeholder == "" {
+		return v.addTemplate(m.Role, m.Content)
+	}
+	if err := checkPlaceholder(m.Placeholder); err != nil {
+		return failAt(node.Line, "%v", err)
+	}
+	v.templates = append(v.templates, parsedTemplate{TemplateMessage{Placeholder: m.Placeholder}, placeholder{m.Placeholder}, *node})
 	return nil
 }
 
@@ -204,7 +220,7 @@ func (v *parsedVersion) addTemplate(role string, node yaml.Node) error {
 	if err != nil {
 		return templateError(&node, err)
 	}
-	v.templates = append(v.templates, parsedTemplate{TemplateMessage{role, text}, t, node})
+	v.templates = append(v.templates, parsedTemplate{TemplateMessage{Role: role, Content: text}, t, node})
 	return nil
 }
 

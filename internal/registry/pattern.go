@@ -29,6 +29,9 @@ type token struct {
 type pattern struct {
 	roles    []string
 	messages [][]token
+	// gaps tells of each message whether others may stand before it, after the one
+	// before: a placeholder is there. nil without any.
+	gaps []bool
 	// names of the variables by index; "" for what cannot be taken back, of which
 	// only the place is known.
 	names []string
@@ -48,7 +51,14 @@ func newPattern(messages []TemplateMessage, templates []template.Template) (patt
 	var p pattern
 	reason := ""
 	index := map[string]int{}
+	gap := false
 	for i, t := range templates {
+		if messages[i].Placeholder != "" {
+			gap = true
+			continue
+		}
+		p.addGap(gap)
+		gap = false
 		p.roles = append(p.roles, normalRole(messages[i].Role))
 		var tokens []token
 		for _, n := range t.Parts(&template.Shape{}) {
@@ -149,6 +159,9 @@ func (p *pattern) key() string {
 	var b strings.Builder
 	for i, tokens := range p.messages {
 		b.WriteString(p.roles[i])
+		if p.gapAt(i) {
+			b.WriteByte(2)
+		}
 		b.WriteByte(0)
 		for _, t := range tokens {
 			if t.variable >= 0 {
@@ -192,7 +205,7 @@ func (p *pattern) generalises(q *pattern) bool {
 	}
 	texts := make([]string, len(p.messages))
 	for i := range p.messages {
-		if p.roles[i] != q.roles[i] && p.roles[i] != anyRole {
+		if p.roles[i] != q.roles[i] && p.roles[i] != anyRole || q.gapAt(i) && !p.gapAt(i) {
 			return false
 		}
 		var b strings.Builder

@@ -18,23 +18,25 @@ const (
 // moved returns the entries that explain the texts behind a preamble: system
 // messages before the first of theirs, or lines of text before it in the system
 // message. A user's text is not searched, since it may quote a prompt.
-func moved(found []candidate, roles, texts []string) (strong, weak []fitted) {
+func moved(found []candidate, roles, texts []string) explanations {
+	var x explanations
 	for _, c := range found {
-		if c.entry.pattern.letters < minMoved || !c.entry.rolesFit(roles[c.shift:]) {
+		if c.entry.pattern.letters < minMoved || c.entry.pattern.lead() == 0 {
 			continue
 		}
-		own := texts[c.shift:]
+		behind, own := roles[c.shift:], texts[c.shift:]
 		if c.shift > 0 {
-			strong, weak = c.entry.fit(own, strong, weak)
+			x.try(c.entry, behind, own)
 		}
-		if roles[c.shift] != "system" {
+		if behind[0] != "system" {
 			continue
 		}
 		for _, start := range c.entry.starts(own[0]) {
-			strong, weak = c.entry.fit(append([]string{own[0][start:]}, own[1:]...), strong, weak)
+			x.try(c.entry, behind, append([]string{own[0][start:]}, own[1:]...))
 		}
 	}
-	return exactOnly(strong), weak
+	x.exactOnly()
+	return x
 }
 
 // starts are the beginnings of lines, but for the first, at which the entry's text

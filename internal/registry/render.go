@@ -22,15 +22,20 @@ type compiled struct {
 	language string
 	// structured are the variables whose values may be more than text.
 	structured map[string]bool
-	pattern    pattern
+	// placeholders are given as lists of messages.
+	placeholders map[string]bool
+	pattern      pattern
 	// unmatchable says why the version is not recognised from rendered texts.
 	unmatchable string
 }
 
 // prepare notes which variables need structure and how the version is matched.
 func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
-	c.structured, c.bare = map[string]bool{}, bare
+	c.structured, c.placeholders, c.bare = map[string]bool{}, map[string]bool{}, bare
 	for _, t := range c.templates {
+		if p, ok := t.(placeholder); ok {
+			c.placeholders[p.name] = true
+		}
 		for _, name := range t.Structured() {
 			c.structured[name] = true
 		}
@@ -44,8 +49,18 @@ func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
 // Render fills in the variables. Nothing is HTML-escaped: prompts are not HTML.
 // A variable that has neither a value nor a default is an error. The value of a
 // variable that a section reads may be JSON: a list repeats the section, an
-// object is its context, and false, "" and [] leave it out.
+// object is its context, and false, "" and [] leave it out. The value of a
+// placeholder is a JSON list of messages {role, content}.
 func (v *Version) Render(vars map[string]string) ([]RenderedMessage, error) {
+	return v.render(vars, true)
+}
+
+// RenderOwn is Render without the messages of placeholders.
+func (v *Version) RenderOwn(vars map[string]string) ([]RenderedMessage, error) {
+	return v.render(vars, false)
+}
+
+func (v *Version) render(vars map[string]string, withPlaced bool) ([]RenderedMessage, error) {
 	context := make(map[string]any, len(vars)+len(v.body.specs))
 	for name, spec := range v.body.specs {
 		if spec.Default != nil {
@@ -55,13 +70,24 @@ func (v *Version) Render(vars map[string]string) ([]RenderedMessage, error) {
 	for name, value := range vars {
 		context[name] = v.body.value(name, value)
 	}
-	out := make([]RenderedMessage, len(v.Messages))
+	out := make([]RenderedMessage, 0, len(v.Messages))
 	for i, t := range v.body.templates {
+		name := v.Messages[i].Placeholder
+		if name != "" && !withPlaced {
+			continue
+		}
 		text, err := t.Render(context)
+		if err == nil && name != "" {
+			var messages []RenderedMessage
+			messages, err = placed(name, text)
+			out = append(out, messages...)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("version %s, message %d: %w", show(v.Version), i+1, err)
 		}
-		out[i] = RenderedMessage{Role: v.Messages[i].Role, Content: text}
+		if name == "" {
+			out = append(out, RenderedMessage{Role: v.Messages[i].Role, Content: text})
+		}
 	}
 	return out, nil
 }
@@ -83,6 +109,9 @@ func (v *Version) Variables() []string {
 
 // value is a variable's text as the template language takes it.
 func (c *compiled) value(name, text string) any {
+	if c.placeholders[name] {
+		return text
+	}
 	if c.language == formatMustache {
 		return c.sectionValue(name, text)
 	}

@@ -55,10 +55,27 @@ func (p *Prompt) Latest() *Version {
 	return p.Versions[len(p.Versions)-1]
 }
 
-// TemplateMessage is one message of a prompt, not yet rendered.
+// TemplateMessage is one message of a prompt, not yet rendered, or the place where
+// an application puts messages of its own.
 type TemplateMessage struct {
-	Role    string `yaml:"role"`
-	Content string `yaml:"content"`
+	Role    string
+	Content string
+	// Placeholder names the place of any number of messages, such as the history
+	// of a chat; role and content are empty then.
+	Placeholder string
+}
+
+// MarshalYAML writes a message as version files hold it.
+func (m TemplateMessage) MarshalYAML() (any, error) {
+	if m.Placeholder != "" {
+		return struct {
+			Placeholder string `yaml:"placeholder"`
+		}{m.Placeholder}, nil
+	}
+	return struct {
+		Role    string `yaml:"role"`
+		Content string `yaml:"content"`
+	}{m.Role, m.Content}, nil
 }
 
 // RenderedMessage is one message of a prompt with its variables filled in.
@@ -211,4 +228,7 @@ type MatchResult struct {
 	Ambiguous bool
 	// Candidates are name@version, at most 20.
 	Candidates []string
+	// Further is true when messages beyond those that were given could say more: a
+	// version with a placeholder fits as far as they go.
+	Further bool
 }

@@ -109,7 +109,9 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 		texts = append(texts, v.Template)
 	}
 	for _, m := range v.Messages {
-		texts = append(texts, m.Content)
+		if m.Placeholder == "" {
+			texts = append(texts, m.Content)
+		}
 	}
 	for i, text := range texts {
 		if !utf8.ValidString(text) {

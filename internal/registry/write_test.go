@@ -43,7 +43,7 @@ func TestAddVersionRoundTrip(t *testing.T) {
 	for i, text := range hostileTexts {
 		added, err := AddVersion(dir, NewVersion{Prompt: "bare", Template: text, Author: text[:min(len(text), 50)], Message: text, Time: may})
 		require.NoError(t, err, "%q", text)
-		chat, err := AddVersion(dir, NewVersion{Prompt: "chat", Messages: []TemplateMessage{{"system", text}, {"user", text + "!"}}, Time: may})
+		chat, err := AddVersion(dir, NewVersion{Prompt: "chat", Messages: []TemplateMessage{{Role: "system", Content: text}, {Role: "user", Content: text + "!"}}, Time: may})
 		require.NoError(t, err, "%q", text)
 		if i%5 != 0 {
 			continue
@@ -109,7 +109,7 @@ func TestAddVersionRefuses(t *testing.T) {
 		"version label":        {func(v *NewVersion) { v.Version = "production" }, "is a label"},
 		"no text":              {func(v *NewVersion) { v.Template = "" }, "needs a template or messages"},
 		"two texts":            {func(v *NewVersion) { v.Messages = system("b") }, "not both"},
-		"message without role": {func(v *NewVersion) { v.Template, v.Messages = "", []TemplateMessage{{"", "b"}} }, "a message has a role"},
+		"message without role": {func(v *NewVersion) { v.Template, v.Messages = "", []TemplateMessage{{Content: "b"}} }, "a message has a role"},
 		"template":             {func(v *NewVersion) { v.Template = "a\n{{#b}}" }, "template line 2"},
 		"no UTF-8":             {func(v *NewVersion) { v.Template = "Report \xff." }, "text 1 is not valid UTF-8"},
 		"partial":              {func(v *NewVersion) { v.Template = "a {{> b}}" }, `partial "b" does not exist`},

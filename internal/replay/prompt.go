@@ -47,15 +47,15 @@ func findPrompt(source *Source, snapshot *registry.Snapshot, request *wire.Reque
 	if version == nil {
 		return nil, fmt.Errorf("%w: the registry has no version %s of %s", ErrUnfaithful, quote(id.PromptVersion), quote(id.PromptName))
 	}
-	rendered, err := version.Render(source.Variables())
+	rendered, err := version.RenderOwn(source.Variables())
 	if err != nil {
 		return nil, fmt.Errorf("%w: the recorded version cannot be rendered with the recorded variables: %w", ErrUnfaithful, err)
 	}
 	p := &prompted{prompt: prompt, version: version}
 	all := wire.Texts(request.Dialect, request.Body)
-	from := 0
+	from, behind := 0, behindPlaceholder(version)
 	for i, m := range rendered {
-		at := slices.IndexFunc(all[from:], func(t wire.Text) bool { return p.isText(t, m, len(rendered) == 1) })
+		at := p.find(all[from:], m, len(rendered) == 1, behind[i])
 		if at < 0 {
 			return nil, fmt.Errorf("%w: message %d of %s@%s, rendered with the recorded variables, is not in the recorded request: the application changed the prompt, or variables are missing",
 				ErrUnfaithful, i+1, prompt.Name, version.Version)
@@ -64,6 +64,34 @@ func findPrompt(source *Source, snapshot *registry.Snapshot, request *wire.Reque
 		from += at + 1
 	}
 	return p, nil
+}
+
+// find returns the place of a rendered message among texts, or -1: the first one,
+// and behind a placeholder the last, since the history may hold the same words.
+func (p *prompted) find(texts []wire.Text, m registry.RenderedMessage, alone, last bool) int {
+	found := -1
+	for i, t := range texts {
+		if p.isText(t, m, alone) {
+			if found = i; !last {
+				break
+			}
+		}
+	}
+	return found
+}
+
+// behindPlaceholder tells of each of a version's own messages whether a placeholder
+// stands right before it.
+func behindPlaceholder(v *registry.Version) []bool {
+	var behind []bool
+	gap := false
+	for _, m := range v.Messages {
+		if m.Placeholder == "" {
+			behind = append(behind, gap)
+		}
+		gap = m.Placeholder != ""
+	}
+	return behind
 }
 
 // isText tells whether a text of the request is the rendered message. A prompt
@@ -97,7 +125,7 @@ func orText(text, otherwise string) string {
 
 // swap puts another version, or other variables, in the prompt's place.
 func (p *prompted) swap(dialect string, body *jsondoc.Value, target *registry.Version, variables map[string]string) (Modification, error) {
-	rendered, err := target.Render(variables)
+	rendered, err := target.RenderOwn(variables)
 	if err != nil {
 		return Modification{}, fmt.Errorf("%w: %s: %w", ErrChange, p.prompt.Name, err)
 	}
@@ -111,11 +139,16 @@ func (p *prompted) swap(dialect string, body *jsondoc.Value, target *registry.Ve
 		}
 		return made, nil
 	}
+	if len(p.version.Placeholders())+len(target.Placeholders()) > 0 {
+		return made, fmt.Errorf("%w: the versions differ in their messages beside a placeholder, whose messages cannot be told from the rest of the request", ErrChange)
+	}
 	return p.splice(dialect, body, made, rendered)
 }
 
 func sameRoles(a, b []registry.TemplateMessage) bool {
-	return slices.EqualFunc(a, b, func(x, y registry.TemplateMessage) bool { return sameRole(x.Role, y.Role) })
+	return slices.EqualFunc(a, b, func(x, y registry.TemplateMessage) bool {
+		return sameRole(x.Role, y.Role) && (x.Placeholder == "") == (y.Placeholder == "")
+	})
 }
 
 // splice replaces the prompt's messages by those of a version with others. They
@@ -256,7 +289,7 @@ func (p *Plan) NewVersion(author, message string) (registry.NewVersion, error) {
 
 // Verify checks that a version that was committed renders to what was replayed.
 func (p *Plan) Verify(v *registry.Version) error {
-	rendered, err := v.Render(p.variables)
+	rendered, err := v.RenderOwn(p.variables)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrChange, err)
 	}
