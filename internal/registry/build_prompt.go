@@ -93,7 +93,7 @@ func samePartial(x, y *PartialVersion) bool {
 func (b *builder) newVersion(f *parsedFile, doc *parsedVersion, specs map[string]VariableSpec) (*Version, error) {
 	v := &Version{
 		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Parent: doc.Parent, Format: doc.language(),
-		Params: doc.params, ResponseFormat: doc.responseFormat, File: b.path(f),
+		Params: doc.params, ResponseFormat: doc.responseFormat, Origin: doc.Origin, File: b.path(f),
 	}
 	resolve, refs := b.partials.resolver(doc)
 	body := &compiled{specs: specs, language: v.Format}

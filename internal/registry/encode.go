@@ -23,6 +23,7 @@ type versionFile struct {
 	Parent         string            `yaml:"parent,omitempty"`
 	Format         string            `yaml:"format,omitempty"`
 	Hash           string            `yaml:"hash,omitempty"`
+	Origin         *Origin           `yaml:"origin,omitempty"`
 	Partials       map[string]string `yaml:"partials,omitempty"`
 	Template       *string           `yaml:"template,omitempty"`
 	Messages       []TemplateMessage `yaml:"messages,omitempty"`

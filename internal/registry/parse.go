@@ -38,6 +38,7 @@ type versionDocument struct {
 	Params         yaml.Node         `yaml:"params"`
 	ResponseFormat yaml.Node         `yaml:"response_format"`
 	Partials       map[string]string `yaml:"partials"`
+	Origin         *Origin           `yaml:"origin"`
 }
 
 // toolDocument is a tool version in YAML or JSON.
@@ -121,6 +122,9 @@ func parseVersion(f sourceFile, data []byte) (*parsedVersion, error) {
 	}
 	if err := checkFormat(v.Format, data); err != nil {
 		return nil, err
+	}
+	if v.Origin != nil && v.Origin.System == "" {
+		return nil, failAt(keyLine(data, "origin"), "an origin names its system")
 	}
 	if err := v.readMessages(f.kind); err != nil {
 		return nil, err

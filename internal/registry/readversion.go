@@ -23,7 +23,7 @@ func ReadVersion(file string, data []byte) (NewVersion, error) {
 	doc := value.(*parsedVersion)
 	v := NewVersion{
 		Version: doc.Version, Format: doc.Format, Params: doc.params, ResponseFormat: doc.responseFormat, Partials: doc.Partials,
-		Author: doc.Author, Message: doc.Message, Parent: doc.Parent, Time: doc.Time,
+		Author: doc.Author, Message: doc.Message, Parent: doc.Parent, Time: doc.Time, Origin: doc.Origin,
 	}
 	if doc.Template.Kind != 0 {
 		v.Template = doc.templates[0].Content

@@ -107,9 +107,25 @@ type Version struct {
 	Partials []PartialRef
 	// Hash is sha256: and the hex digest over the content (docs/registry.md).
 	Hash string
-	File string
+	// Origin is where the version was imported from; nil when it was made here.
+	Origin *Origin
+	File   string
 
 	body *compiled
+}
+
+// Origin says which version of another system a version was imported from. It is
+// no part of the content, so the hash is without it.
+type Origin struct {
+	System string `yaml:"system"`
+	// ID is the version's id there.
+	ID string `yaml:"id,omitempty"`
+	// Name and Version are how the system spells them, where that is no name here.
+	Name    string `yaml:"name,omitempty"`
+	Version string `yaml:"version,omitempty"`
+	// URL is the address it was read from; never with a user or a query.
+	URL      string    `yaml:"url,omitempty"`
+	Imported time.Time `yaml:"imported"`
 }
 
 // Partial is a reusable template fragment with versions of its own.
@@ -139,7 +155,9 @@ type PartialVersion struct {
 	Format   string
 	Partials []PartialRef
 	Hash     string
-	File     string
+	// Origin is where the version was imported from; nil when it was made here.
+	Origin *Origin
+	File   string
 
 	// pins are the partials that this one includes, by reference as written.
 	pins map[string]*PartialVersion

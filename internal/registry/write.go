@@ -35,6 +35,8 @@ type NewVersion struct {
 	Parent string
 	// Time is when the version was made; zero for now.
 	Time time.Time
+	// Origin is where it was imported from; nil when it was made here.
+	Origin *Origin
 }
 
 // AddVersion writes a new version of a prompt, which is created if need be. An
@@ -102,6 +104,7 @@ func (v NewVersion) file(snapshot *Snapshot) (*versionFile, error) {
 	}
 	doc := &versionFile{
 		Version: v.Version, Author: v.Author, Time: stamp(v.Time), Message: v.Message, Parent: v.Parent, Format: v.Format, Messages: v.Messages,
+		Origin: v.Origin,
 	}
 	var texts []string
 	if v.Template != "" {
