@@ -42,15 +42,11 @@ type ImportResult struct {
 // writes nothing, not even the folder.
 type Importer struct {
 	Dir string
-	Dry bool
-
-	// partials are those that a dry run would have written.
-	partials []*parsedFile
-}
+	Dry bool}
 
 // open waits for its turn to write; a dry run only reads. The folder is nil when
 // there is none to read.
-func (i *Importer) open() (*folder, error) {
+func (i Importer) open() (*folder, error) {
 	if !i.Dry {
 		return openFolder(i.Dir)
 	}
@@ -64,24 +60,10 @@ func (i *Importer) open() (*folder, error) {
 	return &folder{dir: i.Dir, root: root}, nil
 }
 
-// read reads the files that matter, and those that a dry run would have written.
-func (i *Importer) read(f *folder, matters func(sourceFile) bool) (*Snapshot, []*parsedFile) {
-	var snapshot *Snapshot
-	var files []*parsedFile
-	if f != nil {
-		snapshot, files = f.read(matters)
-	}
-	if snapshot == nil || len(i.partials) > 0 {
-		files = append(files, i.partials...)
-		snapshot = newBuilder(i.Dir, files).snapshot()
-	}
-	return snapshot, files
-}
-
 // Versions imports versions of one prompt, oldest first. There is a result for each
 // version; an error is one of reading or writing, after which nothing more was
 // written.
-func (i *Importer) Versions(prompt string, versions []NewVersion) ([]ImportResult, error) {
+func (i Importer) Versions(prompt string, versions []NewVersion) ([]ImportResult, error) {
 	if err := CheckName(prompt); err != nil {
 		return nil, fmt.Errorf("registry: prompt %w", err)
 	}
@@ -92,7 +74,10 @@ func (i *Importer) Versions(prompt string, versions []NewVersion) ([]ImportResul
 	if f != nil {
 		defer f.close()
 	}
-	snapshot, files := i.read(f, ofPrompt(prompt))
+	snapshot, files := newBuilder(i.Dir, nil).snapshot(), []*parsedFile(nil)
+	if f != nil {
+		snapshot, files = f.read(ofPrompt(prompt))
+	}
 	n := importing{Importer: i, folder: f, prompt: prompt, held: map[string]*Version{}}
 	if p := snapshot.Prompt(prompt); p != nil {
 		maps.Copy(n.held, p.byVersion)
@@ -115,7 +100,7 @@ func (i *Importer) Versions(prompt string, versions []NewVersion) ([]ImportResul
 
 // importing is the import of one prompt.
 type importing struct {
-	*Importer
+	Importer
 	folder   *folder
 	prompt   string
 	format   string
@@ -189,7 +174,7 @@ type About struct {
 // Describe writes a prompt's prompt.yaml when there is none; one that is there is
 // never changed, since it belongs to who keeps the registry. It returns what the
 // registry then says of the prompt.
-func (i *Importer) Describe(prompt string, about About) (About, Outcome, error) {
+func (i Importer) Describe(prompt string, about About) (About, Outcome, error) {
 	if err := CheckName(prompt); err != nil {
 		return About{}, Refused, fmt.Errorf("registry: prompt %w", err)
 	}
@@ -225,52 +210,4 @@ func (i *Importer) Describe(prompt string, about About) (About, Outcome, error) 
 func (f *folder) prompt(name string) *Prompt {
 	snapshot, _ := f.read(ofPrompt(name))
 	return snapshot.Prompt(name)
-}
-
-// Partial imports one version of a partial, in the way of Versions.
-func (i *Importer) Partial(name string, v PartialVersion) (ImportResult, error) {
-	if err := CheckName(name); err != nil {
-		return unfit(err), nil
-	}
-	if err := CheckVersion(v.Version); err != nil {
-		return unfit(err), nil
-	}
-	f, err := i.open()
-	if err != nil {
-		return ImportResult{}, err
-	}
-	if f != nil {
-		defer f.close()
-	}
-	snapshot, files := i.read(f, func(file sourceFile) bool { return file.kind == kindPartial })
-	doc := &versionFile{Version: v.Version, Author: v.Author, Time: stamp(v.Time), Message: v.Message, Content: &v.Content, Origin: v.Origin}
-	if v.Format != formatMustache {
-		doc.Format = v.Format
-	}
-	folder := path.Join(partialsFolder, name, versionsFolder)
-	source := sourceFile{kind: kindPartial, name: name, stem: v.Version, rel: path.Join(folder, v.Version+".yaml")}
-	if held := snapshot.Partial(name).Version(v.Version); held != nil {
-		if held.Content == v.Content && held.Format == orMustache(v.Format) {
-			return ImportResult{Outcome: Unchanged}, nil
-		}
-		return refused("partial %s@%s is here with another content, and versions never change", name, v.Version), nil
-	}
-	if f != nil && f.taken(folder)(v.Version) {
-		return refused("%s is there and refused by the registry: repair it first", source.rel), nil
-	}
-	value, err := parse(source, encode(doc))
-	if err != nil {
-		return unfit(err), nil
-	}
-	b := newBuilder(i.Dir, append(files[:len(files):len(files)], &parsedFile{sourceFile: source, value: value}))
-	added := b.snapshot().Partial(name).Version(v.Version)
-	if added == nil {
-		return unfit(errors.New("it does not fit into the registry")), nil
-	}
-	doc.Hash = added.Hash
-	if i.Dry {
-		i.partials = append(i.partials, &parsedFile{sourceFile: source, value: value})
-		return ImportResult{Outcome: Added}, nil
-	}
-	return ImportResult{Outcome: Added}, f.create(source.rel, encode(doc))
 }

@@ -96,7 +96,7 @@ func (s *partialSet) make(f *parsedFile, doc *parsedVersion, path []string) (*Pa
 	t := &doc.templates[0]
 	v := &PartialVersion{
 		Version: doc.Version, Author: doc.Author, Time: doc.Time, Message: doc.Message, Content: t.Content, Format: doc.language(),
-		Origin: doc.Origin, File: s.b.path(f), pins: map[string]*PartialVersion{},
+		File: s.b.path(f), pins: map[string]*PartialVersion{},
 	}
 	all := map[PartialRef]bool{}
 	for _, reference := range t.template.Partials() {

@@ -155,9 +155,7 @@ type PartialVersion struct {
 	Format   string
 	Partials []PartialRef
 	Hash     string
-	// Origin is where the version was imported from; nil when it was made here.
-	Origin *Origin
-	File   string
+	File     string
 
 	// pins are the partials that this one includes, by reference as written.
 	pins map[string]*PartialVersion
