@@ -18,7 +18,7 @@ import (
 func newPromptCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prompt",
-		Short: "List, compare, add and release versions of prompts",
+		Short: "List, compare, add, import and release versions of prompts",
 		Long: `Works on the registry: a folder of plain files, usually in git (docs/registry.md).
 No dataset and no collector is needed. A running collector takes changes up
 within seconds.`,
@@ -27,7 +27,7 @@ within seconds.`,
 	}
 	cmd.AddCommand(
 		newPromptListCommand(a), newPromptShowCommand(a), newPromptLogCommand(a), newPromptDiffCommand(a),
-		newPromptAddCommand(a), newPromptReleaseCommand(a), newPromptRollbackCommand(a), newPromptCheckCommand(a),
+		newPromptAddCommand(a), newPromptImportCommand(a), newPromptReleaseCommand(a), newPromptRollbackCommand(a), newPromptCheckCommand(a),
 	)
 	return cmd
 }

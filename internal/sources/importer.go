@@ -95,6 +95,9 @@ func (r *running) prompt(p *Prompt) error {
 			return err
 		}
 	}
+	if len(p.Versions) == 0 && len(p.Gaps) == 0 {
+		r.find(name, "", "prompt", NotCarriedOver, "it has no versions")
+	}
 	for _, g := range p.Gaps {
 		r.find(name, "", g.What, NotCarriedOver, g.Reason)
 	}

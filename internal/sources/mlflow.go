@@ -126,7 +126,9 @@ func (r mlflowReader) prompt(ctx context.Context, m *mlflowModel) (*Prompt, erro
 
 func (r mlflowReader) versions(ctx context.Context, name string) ([]mlflowVersion, error) {
 	paged := pages{c: r.c, what: "versions of " + name}
-	query := url.Values{"filter": {"name='" + strings.ReplaceAll(name, "'", "''") + "'"}, "max_results": {"100"}}
+	// Without the tag MLflow answers models only.
+	filter := "name='" + strings.ReplaceAll(name, "'", "''") + "' AND tags.`" + mlflowIsPrompt + "` = 'true'"
+	query := url.Values{"filter": {filter}, "max_results": {"100"}}
 	var all []mlflowVersion
 	for {
 		var answer struct {

@@ -49,7 +49,7 @@ type Version struct {
 	Tools []json.RawMessage
 	// Variables are types and defaults that the version declares.
 	Variables map[string]registry.VariableSpec
-	Author   string
+	Author    string
 	// Time is when it was made; zero where the system does not tell.
 	Time    time.Time
 	Message string
@@ -132,7 +132,7 @@ func (s *Source) Prompts(ctx context.Context, wanted func(name string) bool) ite
 // system.
 var (
 	ErrUnknownSystem = errors.New("unknown system")
-	ErrConfiguration = errors.New("")
+	ErrConfiguration = errors.New("configuration")
 )
 
 // configError is an error in how the system was named or authenticated.

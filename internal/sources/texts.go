@@ -66,7 +66,9 @@ var doubleBrace = regexp.MustCompile(`\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z
 // would read; otherwise the texts are written as f-strings.
 func (v *Version) asDoubleBrace(variable *regexp.Regexp) {
 	v.Format = formatMustache
-	if !v.anyText(func(s string) bool { return strings.Contains(variable.ReplaceAllString(s, ""), "{{") || strings.Contains(s, "{{{") || strings.Contains(s, "}}}") }) {
+	if !v.anyText(func(s string) bool {
+		return strings.Contains(variable.ReplaceAllString(s, ""), "{{") || strings.Contains(s, "{{{") || strings.Contains(s, "}}}")
+	}) {
 		return
 	}
 	v.Format = formatFString
