@@ -98,12 +98,12 @@ func (a *app) imported(source *sources.Source, dry bool, findings []sources.Find
 			"system": source.System, "url": source.URL, "dry_run": dry, "complete": complete, "findings": notNil(findings),
 			"counts": map[string]int{
 				"imported": counts[registry.Added], "unchanged": counts[registry.Unchanged], "refused": counts[registry.Refused],
-				"not_carried_over": counts[sources.NotCarriedOver],
+				"not_carried_over": counts[sources.NotCarriedOver], "adapted": counts[sources.Adapted],
 			},
 		})
 	}
-	title := fmt.Sprintf("%s: %d imported, %d unchanged, %d refused, %d not carried over", source.System,
-		counts[registry.Added], counts[registry.Unchanged], counts[registry.Refused], counts[sources.NotCarriedOver])
+	title := fmt.Sprintf("%s: %d imported, %d unchanged, %d refused, %d not carried over, %d adapted", source.System,
+		counts[registry.Added], counts[registry.Unchanged], counts[registry.Refused], counts[sources.NotCarriedOver], counts[sources.Adapted])
 	if dry {
 		title += " (dry run: nothing was written)"
 	}

@@ -205,7 +205,7 @@ func newBraintrustVersion(raw *braintrustPrompt) *Version {
 	case "nunjucks":
 		// Nunjucks is Jinja in JavaScript: what the registry takes renders the same.
 		v.Format = formatJinja
-		v.gap("template_format", "Nunjucks is read as Jinja; values print as in Python, not as in JavaScript")
+		v.adapted("template_format", "Nunjucks is read as Jinja; values print as in Python, not as in JavaScript")
 	default:
 		v.unfit("its template language %q is not known", string(data.TemplateFormat))
 	}

@@ -376,7 +376,7 @@ func (v *Version) humanloop(settings json.RawMessage) {
 		case m.name == "linked_tools":
 			v.addTools(m.value)
 			if !isEmpty(m.value) {
-				v.gap("linked_tools", "their definitions are registered; that they were links is not")
+				v.adapted("linked_tools", "their definitions are registered; that they were links is not")
 			}
 		case m.name == "provider" || m.name == "endpoint" || m.name == "attributes" || m.name == "evaluators":
 			if !isEmpty(m.value) {

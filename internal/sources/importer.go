@@ -18,8 +18,12 @@ import (
 	"github.com/spanloop/spanloop/internal/registry"
 )
 
-// NotCarriedOver is the outcome of what the registry has no place for.
-const NotCarriedOver = registry.Unfit
+const (
+	// NotCarriedOver is the outcome of what the registry has no place for.
+	NotCarriedOver = registry.Unfit
+	// Adapted is the outcome of what has another form in the registry.
+	Adapted registry.Outcome = "adapted"
+)
 
 // Finding is what became of a part of a prompt.
 type Finding struct {
@@ -179,7 +183,11 @@ func (r *running) parts(name, version string, v *Version) error {
 		r.find(name, version, "time", NotCarriedOver, "the system does not tell when it was made: it has the time of its import")
 	}
 	for _, g := range v.Gaps {
-		r.find(name, version, g.What, NotCarriedOver, g.Reason)
+		outcome := NotCarriedOver
+		if g.Adapted {
+			outcome = Adapted
+		}
+		r.find(name, version, g.What, outcome, g.Reason)
 	}
 	for _, tool := range v.Tools {
 		if err := r.tool(name, version, tool, v); err != nil {

@@ -148,7 +148,7 @@ func (r langfuseReader) texts(ctx context.Context, v *Version, raw *langfuseProm
 		return nil
 	}
 	if !isEmpty(raw.ResolutionGraph) && !v.anyText(langfuseReference.MatchString) {
-		v.gap("references", "the server has put the prompts that it refers to in as text")
+		v.adapted("references", "the server has put the prompts that it refers to in as text")
 	}
 	var failed error
 	v.eachText(func(s string) string {
@@ -226,7 +226,7 @@ func (r langfuseReader) resolve(ctx context.Context, v *Version, s string, depth
 			v.unfit("it refers to the chat prompt %q, which is no text", name)
 			return tag
 		}
-		v.gap("references", "prompt %q, version %d, is put in as text", name, number)
+		v.adapted("references", "prompt %q, version %d, is put in as text", name, number)
 		inner, failed = r.resolve(ctx, v, inner, depth+1)
 		return inner
 	})

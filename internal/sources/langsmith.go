@@ -354,7 +354,7 @@ func (l *langchain) template(raw json.RawMessage, where string) (string, bool) {
 			joined.WriteString(s)
 		}
 		if len(several) > 1 {
-			l.gap(where, "its %d text parts are joined to one text", len(several))
+			l.adapted(where, "its %d text parts are joined to one text", len(several))
 		}
 		return joined.String(), true
 	}

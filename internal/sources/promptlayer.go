@@ -132,7 +132,7 @@ func (v *Version) promptlayer(raw *promptlayerTemplate) {
 		v.promptlayerMessages(template.Messages)
 	}
 	if len(raw.Snippets) > 0 {
-		v.gap("snippets", "the %d snippets that it includes are put in as text", len(raw.Snippets))
+		v.adapted("snippets", "the %d snippets that it includes are put in as text", len(raw.Snippets))
 	}
 	v.addTools(template.Tools)
 	v.addTools(template.Functions)

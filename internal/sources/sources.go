@@ -71,15 +71,23 @@ type Label struct {
 	Author string
 }
 
-// Gap is something that is not carried over.
-type Gap struct{ What, Reason string }
+// Gap is something that is not carried over, or not as it is.
+type Gap struct {
+	What, Reason string
+	// Adapted is true when it is carried over in another form.
+	Adapted bool
+}
 
 func (v *Version) gap(what, reason string, args ...any) {
-	v.Gaps = append(v.Gaps, Gap{what, fmt.Sprintf(reason, args...)})
+	v.Gaps = append(v.Gaps, Gap{What: what, Reason: fmt.Sprintf(reason, args...)})
+}
+
+func (v *Version) adapted(what, reason string, args ...any) {
+	v.Gaps = append(v.Gaps, Gap{What: what, Reason: fmt.Sprintf(reason, args...), Adapted: true})
 }
 
 func (p *Prompt) gap(what, reason string, args ...any) {
-	p.Gaps = append(p.Gaps, Gap{what, fmt.Sprintf(reason, args...)})
+	p.Gaps = append(p.Gaps, Gap{What: what, Reason: fmt.Sprintf(reason, args...)})
 }
 
 // unfit keeps the first reason why a version cannot be carried over.

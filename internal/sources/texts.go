@@ -88,7 +88,7 @@ func (v *Version) asDoubleBrace(variable *regexp.Regexp) {
 		v.unfit("its texts hold braces that Mustache would read, and variables that an f-string cannot name")
 		return
 	}
-	v.gap("template", "its texts hold braces that Mustache would read: written as an f-string, which renders the same")
+	v.adapted("template", "its texts hold braces that Mustache would read: written as an f-string, which renders the same")
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -200,7 +200,7 @@ func (v *Version) content(i int, raw json.RawMessage) (string, bool) {
 		texts = append(texts, s)
 	}
 	if len(texts) > 1 {
-		v.gap("message "+itoa(i+1), "its %d text parts are joined to one text", len(texts))
+		v.adapted("message "+itoa(i+1), "its %d text parts are joined to one text", len(texts))
 	}
 	return strings.Join(texts, ""), true
 }
