@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -269,6 +270,12 @@ func agentaTemplates(raw *agentaRevision) []agentaTemplate {
 	return found
 }
 
+var (
+	// agentaPath is a JSONPath or a JSON pointer in place of a name.
+	agentaPath = regexp.MustCompile(`\{\{\s*[$/]`)
+	agentaTag  = regexp.MustCompile(`\{\{[^{}]*\}\}`)
+)
+
 func (v *Version) agenta(part agentaTemplate) {
 	if part.value == nil {
 		v.unfit("it holds no prompt")
@@ -285,8 +292,15 @@ func (v *Version) agenta(part agentaTemplate) {
 		return
 	}
 	v.addChat(t.Messages)
+	if v.anyText(agentaPath.MatchString) && t.TemplateFormat != "fstring" {
+		v.unfit("its texts look into their inputs by a path ({{$…}}, {{/…}}), which no template language of the registry can")
+	}
 	switch t.TemplateFormat {
 	case "", "curly":
+		// Any other tag is an error when Agenta renders it.
+		if v.anyText(func(s string) bool { return agentaTag.MatchString(doubleBrace.ReplaceAllString(s, "")) }) {
+			v.unfit("its texts hold tags that are more than a name")
+		}
 		v.asDoubleBrace(doubleBrace)
 	case "mustache":
 		v.Format = formatMustache

@@ -120,27 +120,34 @@ func byTime(x, y *Version) int {
 // the system's name of them.
 func (r *running) versions(name string, p *Prompt) (map[string]*registry.Version, error) {
 	known := map[string]*registry.Version{}
-	var carried []*Version
+	unfit := map[*Version]string{}
 	var list []registry.NewVersion
 	for _, v := range p.Versions {
 		version, err := registryVersion(v.Number)
-		if err == nil && v.Unfit != "" {
-			err = errors.New(v.Unfit)
+		switch {
+		case v.Unfit != "":
+			unfit[v] = v.Unfit
+		case err != nil:
+			unfit[v] = err.Error()
+		default:
+			list = append(list, r.newVersion(name, version, p, v))
 		}
-		if err != nil {
-			r.find(name, v.Number, "version", NotCarriedOver, err.Error())
-			continue
-		}
-		carried = append(carried, v)
-		list = append(list, r.newVersion(name, version, p, v))
 	}
 	results, err := r.writer.Versions(name, list)
-	for i, result := range results {
-		v := carried[i]
-		r.find(name, list[i].Version, "version", result.Outcome, result.Reason)
+	for _, v := range p.Versions {
+		if reason, ok := unfit[v]; ok {
+			r.find(name, v.Number, "version", NotCarriedOver, reason)
+			continue
+		}
+		if len(results) == 0 {
+			break
+		}
+		result, version := results[0], list[0].Version
+		results, list = results[1:], list[1:]
+		r.find(name, version, "version", result.Outcome, result.Reason)
 		if result.Outcome == registry.Added || result.Outcome == registry.Unchanged {
 			known[v.Number] = result.Version
-			if err := r.parts(name, list[i].Version, v); err != nil {
+			if err := r.parts(name, version, v); err != nil {
 				return known, err
 			}
 		}

@@ -418,6 +418,9 @@ func (l *langchain) finish() {
 		l.format = formatFString
 	}
 	l.Format = l.format
+	if l.format == formatMustache && l.Unfit == "" {
+		l.adapted("template", "LangChain writes & < > and quotes in the values of {{x}} as HTML does; the registry prints values as they are")
+	}
 	for i := range l.Messages {
 		if !l.fixed[i] {
 			continue

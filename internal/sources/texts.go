@@ -242,7 +242,9 @@ func (v *Version) takeParams(list []member) {
 }
 
 func (v *Version) takeResponseFormat(value json.RawMessage) {
-	if !isEmpty(value) && string(value) != `{"type":"text"}` {
+	var format map[string]json.RawMessage
+	plain := json.Unmarshal(value, &format) == nil && len(format) == 1 && string(format["type"]) == `"text"`
+	if !isEmpty(value) && !plain {
 		v.ResponseFormat = value
 	}
 }
