@@ -271,8 +271,8 @@ func agentaTemplates(raw *agentaRevision) []agentaTemplate {
 }
 
 var (
-	// agentaPath is a JSONPath or a JSON pointer in place of a name.
-	agentaPath = regexp.MustCompile(`\{\{\s*[$/]`)
+	// agentaPath is a JSONPath in place of a name.
+	agentaPath = regexp.MustCompile(`\{\{\s*\$`)
 	agentaTag  = regexp.MustCompile(`\{\{[^{}]*\}\}`)
 )
 
@@ -293,7 +293,7 @@ func (v *Version) agenta(part agentaTemplate) {
 	}
 	v.addChat(t.Messages)
 	if v.anyText(agentaPath.MatchString) && t.TemplateFormat != "fstring" {
-		v.unfit("its texts look into their inputs by a path ({{$…}}, {{/…}}), which no template language of the registry can")
+		v.unfit("its texts look into their inputs by a path ({{$…}}), which no template language of the registry can")
 	}
 	switch t.TemplateFormat {
 	case "", "curly":

@@ -173,7 +173,7 @@ func (c *client) once(ctx context.Context, method, address string, body []byte) 
 	case response.StatusCode == http.StatusOK:
 		return answer, 0, nil
 	}
-	failed := &statusError{response.StatusCode, describe(response.StatusCode, answer)}
+	failed := &statusError{response.StatusCode, describe(response.StatusCode, c.excerpt(answer))}
 	if response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500 {
 		return nil, retryAfter(response.Header.Get("Retry-After"), time.Now()), failed
 	}
@@ -192,7 +192,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 }
 
 // describe says what a status means for who imports.
-func describe(status int, answer []byte) string {
+func describe(status int, excerpt string) string {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -202,7 +202,7 @@ func describe(status int, answer []byte) string {
 	case http.StatusTooManyRequests:
 		text += ": too many requests"
 	}
-	if excerpt := excerpt(answer); excerpt != "" {
+	if excerpt != "" {
 		text += " (" + excerpt + ")"
 	}
 	return text
@@ -226,8 +226,10 @@ func nonsense(answer []byte, err error) error {
 	return fmt.Errorf("the answer has another form than documented: %w", err)
 }
 
-// excerpt is the begin of an answer on one line.
-func excerpt(answer []byte) string {
+// excerpt is the begin of an answer on one line. Secrets are taken out before it is
+// cut, so that no half of one is left.
+func (c *client) excerpt(answer []byte) string {
+	answer = []byte(c.mask(string(answer[:min(len(answer), 1<<16)])))
 	text := strings.Join(strings.FieldsFunc(string(answer[:min(len(answer), 2000)]), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	if strings.HasPrefix(text, "<") {
 		return ""

@@ -51,7 +51,7 @@ func heliconeAsk[T any](ctx context.Context, c *client, path string, body map[st
 		return answer.Data, err
 	}
 	if !isEmpty(answer.Error) {
-		return answer.Data, fmt.Errorf("%s: POST %s: it answers an error: %s", c.system, path, c.mask(excerpt(answer.Error)))
+		return answer.Data, fmt.Errorf("%s: POST %s: it answers an error: %s", c.system, path, c.excerpt(answer.Error))
 	}
 	return answer.Data, nil
 }

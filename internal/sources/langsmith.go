@@ -18,7 +18,7 @@ var langsmith = system{
 	login: func(env func(string) string) (credentials, error) {
 		c, err := key("X-Api-Key", "", "LANGSMITH_API_KEY", "LANGCHAIN_API_KEY")(env)
 		if workspace := strings.TrimSpace(env("LANGSMITH_WORKSPACE_ID")); err == nil && workspace != "" {
-			c.headers["X-Tenant-Id"] = workspace
+			c.headers["X-Tenant-Id"], c.secrets = workspace, append(c.secrets, workspace)
 		}
 		return c, err
 	},

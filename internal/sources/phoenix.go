@@ -180,7 +180,7 @@ func (r phoenixReader) made(ctx context.Context, prompt string) (map[string]phoe
 			return nil, err
 		}
 		if len(answer.Errors) > 0 {
-			return nil, fmt.Errorf("%s", r.c.mask(excerpt([]byte(answer.Errors[0].Message))))
+			return nil, fmt.Errorf("%s", r.c.excerpt([]byte(answer.Errors[0].Message)))
 		}
 		versions := &answer.Data.Node.PromptVersions
 		for _, e := range versions.Edges {
