@@ -4,12 +4,14 @@
 package sources
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spanloop/spanloop/internal/registry"
 )
@@ -23,6 +25,9 @@ const maxSegments = 16
 // is one, otherwise with what is in the way written as %XX. Since "%" itself is
 // always written so, no two names become one, and OriginalName takes it back.
 func RegistryName(name string) (string, error) {
+	if !utf8.ValidString(name) {
+		return "", errors.New("its name is not valid UTF-8")
+	}
 	var b strings.Builder
 	for i, segment := range strings.Split(name, "/") {
 		if i > 0 && (segment == "" || i == 1 && b.Len() == 0) {
