@@ -124,10 +124,25 @@ type versionInfo struct {
 	TemplateFormat string `json:"template_format"`
 	Hash           string `json:"hash"`
 	File           string `json:"file"`
+	// Origin is where it was imported from.
+	Origin *originInfo `json:"origin,omitempty"`
+}
+
+type originInfo struct {
+	System   string    `json:"system"`
+	ID       string    `json:"id,omitempty"`
+	Name     string    `json:"name,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	URL      string    `json:"url,omitempty"`
+	Imported time.Time `json:"imported"`
 }
 
 func newVersionInfo(v *registry.Version) versionInfo {
-	return versionInfo{Version: v.Version, Time: v.Time.UTC(), Author: v.Author, Message: v.Message, Parent: v.Parent, TemplateFormat: v.Format, Hash: v.Hash, File: v.File}
+	info := versionInfo{Version: v.Version, Time: v.Time.UTC(), Author: v.Author, Message: v.Message, Parent: v.Parent, TemplateFormat: v.Format, Hash: v.Hash, File: v.File}
+	if o := v.Origin; o != nil {
+		info.Origin = &originInfo{System: o.System, ID: o.ID, Name: o.Name, Version: o.Version, URL: o.URL, Imported: o.Imported.UTC()}
+	}
+	return info
 }
 
 // problemInfo is something that the registry refuses or warns of.

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -62,9 +61,6 @@ func (a *app) importPrompts(ctx context.Context, system string, f *importFlags) 
 		URL: f.url, File: f.file, PlainHTTP: f.plainHTTP, Getenv: os.Getenv, Agent: "spanloop/" + version,
 	})
 	if err != nil {
-		if errors.Is(err, sources.ErrUnknownSystem) {
-			return usage(fmt.Errorf("%w%s", err, suggest(system, sources.Systems())))
-		}
 		return usage(err)
 	}
 	run := sources.Import{Registry: a.Registry, Dry: f.dry, Wanted: sources.Wanted(f.name), Now: a.Now()}

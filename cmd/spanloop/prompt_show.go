@@ -188,10 +188,13 @@ func (p *promptVersion) document() document {
 			about = append(about, report.Text(fmt.Sprintf("%-8s %s", name, value)))
 		}
 	}
-	add("made", strings.TrimSpace(moment(p.Time)+" by "+p.Author))
+	add("made", strings.TrimSuffix(moment(p.Time)+" by "+p.Author, " by "))
 	add("from", p.Parent)
 	add("format", p.TemplateFormat)
 	add("message", p.Message)
+	if o := p.Origin; o != nil {
+		add("origin", strings.TrimSpace(o.System+" "+o.ID)+", imported "+moment(o.Imported))
+	}
 	for _, r := range p.Live {
 		add("live", fmt.Sprintf("%s since %s: %s", r.Environment, moment(r.Time), r))
 	}

@@ -147,7 +147,7 @@ func (n *importing) add(v NewVersion) (ImportResult, error) {
 		if held.Hash == added.Hash {
 			return ImportResult{Outcome: Unchanged, Version: held}, nil
 		}
-		r := refused("the content is another one (%s) than that of the version that is here (%s), and versions never change", short(added.Hash), short(held.Hash))
+		r := refused("it has changed there (%s, here %s), and versions never change", short(added.Hash), short(held.Hash))
 		r.Version = held
 		return r, nil
 	}
