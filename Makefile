@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver extension examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients sources bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -93,6 +93,12 @@ fetch-clients: build ## Langfuse's SDKs, unmodified, against the fetch API: fetc
 	  @langfuse/client@5.11.1 @langfuse/otel@5.11.1 @langfuse/tracing@5.11.1 @opentelemetry/sdk-trace-node@2.12.1
 	SPANLOOP_KEYS=$(or $(KEYS),10000) SPANLOOP_LANGFUSE_PYTHON=$(CURDIR)/build/langfuse/bin/python SPANLOOP_LANGFUSE_JS=$(CURDIR)/build/langfuse-js \
 	  $(GO) test -tags "e2e clients" -run TestFetchClients -v -count 1 -timeout 20m ./e2e/... | grep -vE '^(=== |--- PASS)'
+
+sources: $(BIN)/spanloop ## imports from real servers of MLflow and Phoenix what their own clients put there
+	@[ -x build/mlflow/bin/mlflow ] || { python3 -m venv build/mlflow && build/mlflow/bin/pip install -q mlflow==3.17.2; }
+	@[ -x build/phoenix/bin/phoenix ] || { python3 -m venv build/phoenix && build/phoenix/bin/pip install -q arize-phoenix==20.26.1 arize-phoenix-client==3.5.0 openai; }
+	SPANLOOP_MLFLOW=$(CURDIR)/build/mlflow/bin SPANLOOP_PHOENIX=$(CURDIR)/build/phoenix/bin \
+	  $(GO) test -tags "e2e sources" -run TestSources -v -count 1 -timeout 15m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

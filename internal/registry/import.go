@@ -42,7 +42,8 @@ type ImportResult struct {
 // writes nothing, not even the folder.
 type Importer struct {
 	Dir string
-	Dry bool}
+	Dry bool
+}
 
 // open waits for its turn to write; a dry run only reads. The folder is nil when
 // there is none to read.

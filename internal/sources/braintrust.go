@@ -198,7 +198,6 @@ func newBraintrustVersion(raw *braintrustPrompt) *Version {
 	}
 	switch data.TemplateFormat {
 	case "", "mustache":
-		// A version of ours that Mustache cannot read is none of Braintrust's either.
 		v.Format = formatMustache
 	case "none":
 		v.asLiteral()

@@ -43,7 +43,7 @@ func openHumanloop(file string) (fetch, error) {
 				root, name = filepath.Dir(file), filepath.Base(file)
 			}
 			err := fs.WalkDir(os.DirFS(root), name, func(at string, entry fs.DirEntry, err error) error {
-				if err != nil || entry.IsDir() {
+				if err != nil || entry.IsDir() || entry.Type()&^fs.ModeSymlink != 0 {
 					return err
 				}
 				prompts, err := readHumanloop(root, at)

@@ -94,7 +94,11 @@ func object(list []member) json.RawMessage {
 		if isNull(m.value) {
 			continue
 		}
-		b.WriteByte(",{"[b2i(b.Len() == 0)])
+		if b.Len() == 0 {
+			b.WriteByte('{')
+		} else {
+			b.WriteByte(',')
+		}
 		b.Write(quote(m.name))
 		b.WriteByte(':')
 		b.Write(m.value)
@@ -104,13 +108,6 @@ func object(list []member) json.RawMessage {
 	}
 	b.WriteByte('}')
 	return b.Bytes()
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func quote(s string) json.RawMessage {

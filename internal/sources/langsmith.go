@@ -6,6 +6,7 @@ package sources
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,6 +55,10 @@ func (r langsmithReader) prompts(ctx context.Context, wanted func(string) bool) 
 		}
 		if err := r.c.get(ctx, "/settings", nil, &settings); err != nil {
 			yield(nil, err)
+			return
+		}
+		if settings.ID == "" {
+			yield(nil, fmt.Errorf("%s: GET %s/settings: the answer has another form than documented: it has no id", r.c.system, r.c.base))
 			return
 		}
 		paged := pages{c: r.c, what: "prompts"}
@@ -436,8 +441,8 @@ func (l *langchain) finish() {
 	}
 }
 
-// secretNames are constructor arguments that say how to reach a model, not what to
-// ask of it.
+// connection are constructor arguments that say how to reach a model, not what to ask
+// of it.
 var connection = []string{
 	"api_key", "base_url", "organization", "openai_api_key", "openai_api_base", "openai_organization", "openai_proxy", "anthropic_api_key",
 	"anthropic_api_url", "google_api_key", "default_headers", "default_query", "extra_headers", "max_retries", "request_timeout", "timeout",

@@ -73,6 +73,9 @@ func (r promptlayerReader) prompt(ctx context.Context, newest *promptlayerTempla
 	if err != nil {
 		return nil, err
 	}
+	if newest.Version > maxPages {
+		p.gap("versions", "only the first %d of %d are asked for", maxPages, newest.Version)
+	}
 	for number := 1; number <= min(newest.Version, maxPages); number++ {
 		raw := &promptlayerTemplate{}
 		err := r.c.get(ctx, path, url.Values{"version": {itoa(number)}}, raw)
