@@ -348,6 +348,8 @@ var humanloopParams = []string{
 	"model", "temperature", "max_tokens", "top_p", "stop", "presence_penalty", "frequency_penalty", "seed", "reasoning_effort", "response_format", "tools",
 }
 
+var humanloopVariable = regexp.MustCompile(`\{\{\s?([A-Za-z_0-9.\[\]]+)\s?\}\}`)
+
 var humanloopTool = regexp.MustCompile(`\{\{\s*[A-Za-z_][A-Za-z0-9_-]*\(`)
 
 // humanloop takes the settings of a version and reads its texts' language.
@@ -393,6 +395,6 @@ func (v *Version) humanloop(settings json.RawMessage) {
 	case v.anyText(humanloopTool.MatchString):
 		v.unfit("its template calls tools, which Humanloop ran when it rendered it")
 	default:
-		v.asDoubleBrace(doubleBrace)
+		v.asDoubleBrace(humanloopVariable)
 	}
 }

@@ -260,6 +260,26 @@ func TestDoubleBraceRenders(t *testing.T) {
 	}
 }
 
+// What a system would replace and the registry has no name for is no plain text.
+func TestVariablesWithoutANameAreNotText(t *testing.T) {
+	for name, read := range map[string]func(*Version){
+		"langfuse {{user name}}":       (*Version).asMustache,
+		"langfuse {{user name}} {{!":   (*Version).asMustache,
+		"humanloop {{list[0]}} {{#x}}": func(v *Version) { v.humanloop(json.RawMessage(`{}`)) },
+		`phoenix \{{x}}`: func(v *Version) {
+			raw := &phoenixVersion{TemplateFormat: "MUSTACHE"}
+			raw.Template.Type, raw.Template.Template = "string", quote(v.Template)
+			v.phoenix(raw)
+		},
+	} {
+		v := version("1", name)
+		read(v)
+		findings, err := run(t, made(&Prompt{Name: "a", Versions: []*Version{v}}), t.TempDir())
+		require.NoError(t, err)
+		assert.Equal(t, NotCarriedOver, findings[0].Outcome, "%s: %v", name, findings)
+	}
+}
+
 // Tools are registered once, under the begin of their hash.
 func TestTools(t *testing.T) {
 	dir := t.TempDir()

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spanloop/spanloop/internal/registry"
 )
@@ -215,7 +217,10 @@ func (v *Version) phoenix(raw *phoenixVersion) {
 	switch raw.TemplateFormat {
 	case "MUSTACHE":
 		// Phoenix replaces {{name}} and knows no sections.
-		v.asDoubleBrace(doubleBrace)
+		if v.anyText(func(s string) bool { return strings.Contains(s, `\{{`) }) {
+			v.unfit(`its texts escape braces with a backslash (\{{), which no template language of the registry does`)
+		}
+		v.asDoubleBrace(phoenixVariable)
 	case "F_STRING":
 		v.Format = formatFString
 	case "NONE":
@@ -240,6 +245,8 @@ func (v *Version) phoenix(raw *phoenixVersion) {
 		v.gap("metadata", "the registry has no metadata of versions")
 	}
 }
+
+var phoenixVariable = regexp.MustCompile(`\{\{\s*([\pL\pN_]+)\s*\}\}`)
 
 // roles writes roles as the registry spells them.
 func (v *Version) roles(names map[string]string) {

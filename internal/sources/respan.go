@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -175,15 +176,14 @@ func newRespanVersion(raw *respanVersion) *Version {
 		v.gap("settings", "the registry has no place for %s", strings.Join(others, ", "))
 	}
 	v.Format = formatMustache
-	if v.anyText(func(s string) bool { return strings.ContainsAny(doubleBrace.ReplaceAllString(s, ""), "{") }) {
-		// Respan's templates are Jinja's.
+	if v.anyText(func(s string) bool { return jinjaTag.MatchString(doubleBrace.ReplaceAllString(s, "")) }) {
+		// Respan's templates are Jinja's; with nothing but names they are Mustache's too.
 		v.Format = formatJinja
-		if !v.anyText(func(s string) bool { return strings.Contains(s, "{%") || strings.Contains(s, "{#") }) {
-			v.asDoubleBrace(doubleBrace)
-		}
 	}
 	return v
 }
+
+var jinjaTag = regexp.MustCompile(`\{[{%#]`)
 
 // respanVariables are defaults; an empty one is none.
 func (v *Version) respanVariables(raw json.RawMessage) {

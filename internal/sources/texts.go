@@ -93,6 +93,9 @@ func (v *Version) asDoubleBrace(variable *regexp.Regexp) {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// anyName is a variable of Mustache as most see it; not every such name is one.
+var anyName = regexp.MustCompile(`\{\{\s*([\pL\pN_][\pL\pN_ .-]*?)\s*\}\}`)
+
 // asMustache is for systems with Mustache. What only looks like it is plain text
 // there too.
 func (v *Version) asMustache() {
@@ -102,7 +105,7 @@ func (v *Version) asMustache() {
 		return err != nil
 	})
 	if broken {
-		v.asDoubleBrace(doubleBrace)
+		v.asDoubleBrace(anyName)
 	}
 }
 
