@@ -17,7 +17,7 @@ func (p *pattern) addGap(gap bool) {
 	if p.gaps == nil && !gap {
 		return
 	}
-	for len(p.gaps) < len(p.messages) {
+	for len(p.gaps) < len(p.roles) {
 		p.gaps = append(p.gaps, false)
 	}
 	p.gaps = append(p.gaps, gap)
@@ -112,6 +112,9 @@ func (a *aligner) note() {
 		a.found.state = max(a.found.state, s.state)
 		for i, value := range s.values {
 			a.found.sure[i] = a.found.sure[i] && s.sure[i] && value == a.found.values[i]
+		}
+		if a.found.blocks != nil {
+			a.found.blocks.doubt(a.found.sure, a.pattern.names)
 		}
 	}
 }

@@ -25,6 +25,8 @@ type solution struct {
 	// values by variable; sure[i] tells whether values[i] is the only one.
 	values []string
 	sure   []bool
+	// blocks say what the pattern's blocks did; nil without any.
+	blocks *unfolded
 }
 
 // solve fits one text a message to the pattern.
@@ -40,7 +42,10 @@ func (p *pattern) solve(texts []string) solution {
 	}
 	s.state = solved
 	if p.repeated {
-		return p.search(texts)
+		s = p.search(texts, s.sure)
+	}
+	if p.blocks != nil && s.state != unsolved {
+		return p.unfold(texts, s)
 	}
 	return s
 }
