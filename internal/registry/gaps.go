@@ -87,12 +87,11 @@ func (a *aligner) message(i, at int) {
 		a.note()
 		return
 	}
-	scratch := solution{values: make([]string, len(a.pattern.names)), sure: make([]bool, len(a.pattern.names))}
 	for ; at < len(a.texts); at++ {
 		if a.steps--; a.steps <= 0 {
 			return
 		}
-		if roleFits(a.pattern.roles[i], a.roles[at]) && fit(a.pattern.messages[i], a.texts[at], &scratch) {
+		if roleFits(a.pattern.roles[i], a.roles[at]) && fit(a.pattern.messages[i], a.texts[at], nil) {
 			a.own[i] = a.texts[at]
 			a.message(i+1, at+1)
 		}
