@@ -28,6 +28,7 @@ within seconds.`,
 	cmd.AddCommand(
 		newPromptListCommand(a), newPromptShowCommand(a), newPromptLogCommand(a), newPromptDiffCommand(a),
 		newPromptAddCommand(a), newPromptReleaseCommand(a), newPromptRollbackCommand(a), newPromptCheckCommand(a),
+		newPromptRunningCommand(a),
 	)
 	return cmd
 }
