@@ -129,7 +129,7 @@ func TestDocsDescribeEveryMember(t *testing.T) {
 	for _, args := range [][]string{
 		{"query"}, {"query", "SELECT 1"}, {"coverage"}, {"dataset", "info"}, {"dataset", "verify"},
 		{"prompt", "list"}, {"prompt", "show", "support-agent"}, {"prompt", "log", "support-agent"}, {"prompt", "diff", "support-agent", "v3.1", "v3.2"},
-		{"prompt", "check"}, {"prompt", "running", "support-agent"}, {"prompt", "add", "hello", template}, {"prompt", "release", "support-agent", "v3.2", "-e", "staging"},
+		{"prompt", "check"}, {"prompt", "running", "support-agent"}, {"prompt", "discover"}, {"prompt", "add", "hello", template}, {"prompt", "release", "support-agent", "v3.2", "-e", "staging"},
 		{"prompt", "rollback", "support-agent", "-e", "staging"},
 		{"tool", "list"}, {"tool", "log", "refund_order"}, {"tool", "diff", "refund_order", "v1", "v2"}, {"tool", "add", "ping", tool},
 	} {

@@ -28,7 +28,7 @@ within seconds.`,
 	cmd.AddCommand(
 		newPromptListCommand(a), newPromptShowCommand(a), newPromptLogCommand(a), newPromptDiffCommand(a),
 		newPromptAddCommand(a), newPromptReleaseCommand(a), newPromptRollbackCommand(a), newPromptCheckCommand(a),
-		newPromptRunningCommand(a),
+		newPromptRunningCommand(a), newPromptDiscoverCommand(a),
 	)
 	return cmd
 }
