@@ -17,8 +17,19 @@ type pair struct{ a, b int }
 
 // align pairs equal tokens of two texts in order. It is symmetric in no way that
 // matters here, and the same for the same texts.
-func align(a, b []uint32) []pair {
-	return slide(appendAligned(nil, a, b, 0, 0, 0), a, b)
+func align(a, b []uint32, w weights) []pair {
+	return slide(w.appendAligned(nil, a, b, 0, 0, 0), a, b)
+}
+
+// weights are what pairing a token is worth, by its number: a word is worth more
+// than the blanks that stand everywhere.
+type weights []uint32
+
+func (w weights) of(id uint32) uint32 {
+	if int(id) < len(w) {
+		return w[id]
+	}
+	return 1
 }
 
 // slide moves a token that stands alone to its like before the next stretch: the
@@ -36,7 +47,7 @@ func slide(list []pair, a, b []uint32) []pair {
 	return list
 }
 
-func appendAligned(out []pair, a, b []uint32, atA, atB, depth int) []pair {
+func (w weights) appendAligned(out []pair, a, b []uint32, atA, atB, depth int) []pair {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		out = append(out, pair{atA + n, atB + n})
@@ -51,16 +62,16 @@ func appendAligned(out []pair, a, b []uint32, atA, atB, depth int) []pair {
 	switch {
 	case len(restA) == 0 || len(restB) == 0:
 	case len(restA)*len(restB) <= maxCells:
-		out = appendLCS(out, restA, restB, atA, atB)
+		out = w.appendLCS(out, restA, restB, atA, atB)
 	case depth < 32:
 		x, y := 0, 0
 		for _, anchor := range anchors(restA, restB) {
-			out = appendAligned(out, restA[x:anchor.a], restB[y:anchor.b], atA+x, atB+y, depth+1)
+			out = w.appendAligned(out, restA[x:anchor.a], restB[y:anchor.b], atA+x, atB+y, depth+1)
 			out = append(out, pair{atA + anchor.a, atB + anchor.b})
 			x, y = anchor.a+1, anchor.b+1
 		}
 		if x > 0 {
-			out = appendAligned(out, restA[x:], restB[y:], atA+x, atB+y, depth+1)
+			out = w.appendAligned(out, restA[x:], restB[y:], atA+x, atB+y, depth+1)
 		}
 	}
 	for i := m; i > 0; i-- {
@@ -69,22 +80,21 @@ func appendAligned(out []pair, a, b []uint32, atA, atB, depth int) []pair {
 	return out
 }
 
-// appendLCS appends a longest common subsequence.
-func appendLCS(out []pair, a, b []uint32, atA, atB int) []pair {
+// appendLCS appends a common subsequence of the most weight.
+func (w weights) appendLCS(out []pair, a, b []uint32, atA, atB int) []pair {
 	width := len(b) + 1
-	table := make([]uint16, (len(a)+1)*width)
+	table := make([]uint32, (len(a)+1)*width)
 	for i := len(a) - 1; i >= 0; i-- {
 		for k := len(b) - 1; k >= 0; k-- {
+			table[i*width+k] = max(table[(i+1)*width+k], table[i*width+k+1])
 			if a[i] == b[k] {
-				table[i*width+k] = table[(i+1)*width+k+1] + 1
-			} else {
-				table[i*width+k] = max(table[(i+1)*width+k], table[i*width+k+1])
+				table[i*width+k] = max(table[i*width+k], table[(i+1)*width+k+1]+w.of(a[i]))
 			}
 		}
 	}
 	for i, k := 0, 0; i < len(a) && k < len(b); {
 		switch {
-		case a[i] == b[k]:
+		case a[i] == b[k] && table[i*width+k] == table[(i+1)*width+k+1]+w.of(a[i]):
 			out = append(out, pair{atA + i, atB + k})
 			i, k = i+1, k+1
 		case table[(i+1)*width+k] >= table[i*width+k+1]:

@@ -19,13 +19,13 @@ type frame struct {
 
 // fold keeps of a frame what another text has too. Tokens that stood side by side
 // in all texts do so without a gap.
-func (f *frame) fold(ids []uint32) {
+func (f *frame) fold(ids []uint32, w weights) {
 	if slices.Equal(f.ids, ids) && !f.end && !slices.Contains(f.gap, true) {
 		return
 	}
 	var out frame
 	last := pair{-1, -1}
-	for _, p := range align(f.ids, ids) {
+	for _, p := range align(f.ids, ids, w) {
 		gap := f.gap[p.a] || p.a != last.a+1 || p.b != last.b+1
 		out.ids, out.gap = append(out.ids, f.ids[p.a]), append(out.gap, gap)
 		last = p
@@ -35,7 +35,7 @@ func (f *frame) fold(ids []uint32) {
 }
 
 // frameOf folds texts.
-func frameOf(docs []*doc) frame {
+func (m *miner) frameOf(docs []*doc) frame {
 	first := docs[0].ids
 	f := frame{ids: slices.Clone(first), gap: make([]bool, len(first))}
 	seen := map[string]bool{}
@@ -43,7 +43,7 @@ func frameOf(docs []*doc) frame {
 		key := idsKey(d.ids)
 		if !seen[key] {
 			seen[key] = true
-			f.fold(d.ids)
+			f.fold(d.ids, m.weights)
 		}
 	}
 	return f

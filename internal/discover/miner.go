@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -30,6 +31,7 @@ const (
 type miner struct {
 	options Options
 	ids     map[string]uint32
+	weights weights
 }
 
 // doc is a text of the sample in tokens.
@@ -52,8 +54,24 @@ func (m *miner) id(t token) uint32 {
 	if !ok {
 		id = uint32(len(m.ids))
 		m.ids[key] = id
+		m.weights = append(m.weights, t.weight())
 	}
 	return id
+}
+
+// weight is what a token says: its letters, a sign a little, a blank least.
+func (t token) weight() uint32 {
+	switch {
+	case t.class != "":
+		return 8
+	case t.letters > 0:
+		return 4 + 2*uint32(min(t.letters, 20))
+	case strings.TrimSpace(t.text) != "":
+		return 3
+	case strings.Contains(t.text, "\n"):
+		return 2
+	}
+	return 1
 }
 
 func (m *miner) doc(s *sampled) *doc {
@@ -106,7 +124,7 @@ func overlap(a, b []uint64) int {
 }
 
 // similarity is the part of two texts that they share in stretches.
-func similarity(a, b *doc) float64 {
+func (m *miner) similarity(a, b *doc) float64 {
 	if a.letters == 0 || b.letters == 0 || 3*min(a.letters, b.letters) < max(a.letters, b.letters) {
 		return 0
 	}
@@ -118,7 +136,7 @@ func similarity(a, b *doc) float64 {
 		}
 		stretch = 0
 	}
-	for _, p := range align(a.ids, b.ids) {
+	for _, p := range align(a.ids, b.ids, m.weights) {
 		if p.a != last.a+1 || p.b != last.b+1 {
 			flush()
 		}
@@ -175,7 +193,7 @@ func (m *miner) families(docs []*doc) []*family {
 		key := idsKey(d.ids)
 		f := equal[key]
 		if f == nil {
-			f = nearestFamily(all, d)
+			f = m.nearestFamily(all, d)
 		}
 		if f == nil {
 			f = &family{}
@@ -230,7 +248,7 @@ func (d *doc) prefix() (string, bool) {
 }
 
 // nearestFamily is the family whose first text is most like a text; nil for none.
-func nearestFamily(all []*family, d *doc) *family {
+func (m *miner) nearestFamily(all []*family, d *doc) *family {
 	type near struct {
 		at, shared int
 	}
@@ -244,7 +262,7 @@ func nearestFamily(all []*family, d *doc) *family {
 	slices.SortStableFunc(list, func(x, y near) int { return -cmp.Compare(x.shared, y.shared) })
 	best, most := -1, alike
 	for _, n := range list[:min(candidates, len(list))] {
-		if s := similarity(all[n.at].docs[0], d); s > most || s >= alike && best < 0 {
+		if s := m.similarity(all[n.at].docs[0], d); s > most || s >= alike && best < 0 {
 			best, most = n.at, s
 		}
 	}
@@ -256,7 +274,7 @@ func nearestFamily(all []*family, d *doc) *family {
 
 // proposal splits a family into versions; nil when too little is left.
 func (m *miner) proposal(f *family, prompt, role string) *Proposal {
-	s := splitter{options: m.options, ids: m.ids}
+	s := splitter{miner: m}
 	s.split(f.docs, 0)
 	p := &Proposal{Name: prompt, Role: role, Notes: []string{}}
 	for _, v := range s.versions {

@@ -120,7 +120,7 @@ func (m *miner) like(p *Proposal, known []*doc) string {
 			if k.role != p.Role || overlap(k.marks, d.marks) == 0 {
 				continue
 			}
-			if s := similarity(k, d); s > best || s == best && found == "" {
+			if s := m.similarity(k, d); s > best || s == best && found == "" {
 				best, found = s, k.prompt
 			}
 		}

@@ -27,8 +27,7 @@ const (
 
 // splitter splits a family into versions.
 type splitter struct {
-	options  Options
-	ids      map[string]uint32
+	*miner
 	versions []Version
 	notes    []string
 }
@@ -46,7 +45,7 @@ func (s *splitter) split(docs []*doc, depth int) {
 	if total(docs) < float64(s.options.MinCalls) || len(s.versions) > 4*maxVersions {
 		return
 	}
-	f := frameOf(docs)
+	f := s.frameOf(docs)
 	if len(f.ids) == 0 {
 		return
 	}
@@ -189,16 +188,15 @@ func (g *wording) shared() int {
 
 // wordingOf is the number of the group that a value belongs to, a new one if need be.
 func (s *splitter) wordingOf(groups *[]*wording, value string) int {
-	m := miner{ids: s.ids}
-	d := m.doc(&sampled{text: value})
+	d := s.doc(&sampled{text: value})
 	for i, g := range *groups {
-		if slices.Equal(g.first.ids, d.ids) || similarity(g.first, d) >= alike {
+		if slices.Equal(g.first.ids, d.ids) || s.similarity(g.first, d) >= alike {
 			g.values++
-			g.frame.fold(d.ids)
+			g.frame.fold(d.ids, s.weights)
 			return i
 		}
 	}
-	*groups = append(*groups, &wording{first: d, frame: frameOf([]*doc{d}), values: 1})
+	*groups = append(*groups, &wording{first: d, frame: s.frameOf([]*doc{d}), values: 1})
 	return len(*groups) - 1
 }
 
