@@ -131,7 +131,7 @@ func TestDocsDescribeEveryMember(t *testing.T) {
 		{"prompt", "list"}, {"prompt", "show", "support-agent"}, {"prompt", "log", "support-agent"}, {"prompt", "diff", "support-agent", "v3.1", "v3.2"},
 		{"prompt", "check"}, {"prompt", "running", "support-agent"}, {"prompt", "discover"}, {"prompt", "add", "hello", template}, {"prompt", "release", "support-agent", "v3.2", "-e", "staging"},
 		{"prompt", "rollback", "support-agent", "-e", "staging"},
-		{"tool", "list"}, {"tool", "log", "refund_order"}, {"tool", "diff", "refund_order", "v1", "v2"}, {"tool", "add", "ping", tool},
+		{"tool", "list"}, {"tool", "log", "refund_order"}, {"tool", "diff", "refund_order", "v1", "v2"}, {"tool", "users", "refund_order"}, {"tool", "check"}, {"tool", "add", "ping", tool},
 	} {
 		path := "spanloop " + args[0]
 		if args[0] != "query" && args[0] != "coverage" {
