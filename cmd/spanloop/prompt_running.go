@@ -42,8 +42,8 @@ its weight beyond chance, a version or prompt that the registry does not have, a
 calls of which the version is not known. Shares count users where spans name them,
 else sessions, else traces, each once, by their first call under a release
 (--key); they are tested with exact binomial tails at one error rate over all, and
-keys count for less when the share varies over time more than chance allows
-(docs/statistics.md).
+keys count for less when versions come in longer runs, or shares vary more over time,
+than chance allows (docs/statistics.md).
 
 Exit codes: 0 as released, 1 a finding, 2 bad usage, 3 no call to judge by.`,
 		Example: `  spanloop prompt running
@@ -68,7 +68,7 @@ Exit codes: 0 as released, 1 a finding, 2 bad usage, 3 no call to judge by.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.environment, "environment", "", "only calls of this `environment`")
-	flags.StringVar(&f.key, "key", serving.KeyWidest, "what a version is assigned to: a `user`, session or trace; widest is the user where spans name one, else the session, else the trace")
+	flags.StringVar(&f.key, "key", serving.KeyWidest, "what a version is drawn for, which counts once: `user`, session, trace or instance; widest is the user where spans name one, else the session, else the trace")
 	flags.StringVar(&f.alpha, "alpha", "0.01", "error `rate` of all findings about shares together")
 	flags.StringVar(&f.margin, "margin", "1%", "a `share` may be off by this much")
 	flags.StringVar(&f.unresolved, "unresolved", "1%", "this `share` of a prompt's calls may be of unknown version")

@@ -248,3 +248,12 @@ func TestRunningOfHostileNames(t *testing.T) {
 		assert.True(t, strings.Contains(out, "../x"))
 	}
 }
+
+// A process that draws once for all its sessions is one key when it is asked for.
+func TestRunningByInstance(t *testing.T) {
+	d := exampleDesk(t).write(t, mixedServed("production", 0, 100, 2)...)
+	r := running(t, d, exitDone, "support-agent", "--key", "instance")
+	require.Len(t, r.Shares, 1)
+	assert.EqualValues(t, 1, r.Shares[0].Keys)
+	assert.Equal(t, "instance", r.ClusteredBy)
+}

@@ -57,10 +57,6 @@ var typed = []struct {
 	{TypeTime, regexp.MustCompile(`^` + clockPattern)},
 }
 
-// longID is the length from which a word with digits is taken for an id wherever
-// it stands, as a session or a hash is.
-const longID = 16
-
 // tokens cuts a text. Lines that begin with a label such as "User:" name somebody.
 func tokens(text string) []token {
 	var out []token

@@ -24,6 +24,7 @@ type judge struct {
 	versions []Served
 	segments []segment
 	tallies  []tally
+	minutes  map[bound]int64
 	nameless []nameless
 	// places are those that have calls or, within the window, a release.
 	places []place
@@ -76,7 +77,10 @@ func (j *judge) read(ctx context.Context) error {
 	if j.segments, err = j.reader.segments(ctx); err != nil {
 		return err
 	}
-	j.tallies, err = j.reader.tallies(ctx)
+	if j.tallies, err = j.reader.tallies(ctx); err != nil {
+		return err
+	}
+	j.minutes, err = j.reader.minutes(ctx)
 	return err
 }
 

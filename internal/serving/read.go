@@ -126,6 +126,10 @@ func keySQL(key string) string {
 	case KeyTrace:
 		return "coalesce(" + trace
 	}
+	if key == KeyInstance {
+		return `coalesce(nullif(json_extract_string(resource, '$.attributes."service.instance.id"'), ''), nullif(json_extract_string(resource, '$.attributes."k8s.pod.name"'), ''),
+			nullif(json_extract_string(resource, '$.attributes."host.name"'), ''), coalesce(service_name, ''))`
+	}
 	return "coalesce(nullif(user_id, ''), nullif(session_id, ''), " + trace
 }
 
@@ -199,28 +203,49 @@ func (r *reader) segments(ctx context.Context) ([]segment, error) {
 }
 
 // tally are the keys whose first call under a release got a version, in one block
-// of the release's time.
+// of the release's time, by the version of the key before.
 type tally struct {
 	place
 	at      time.Time
 	block   int
 	version string
-	keys    int64
+	// before is the version of the key before, which the first key has none of.
+	before sql.NullString
+	keys   int64
+}
+
+// firsts are the first calls of the keys that began under a release.
+func (r *reader) firsts() string {
+	return fmt.Sprintf(`%s, firsts AS (SELECT prompt, served, since, key, arg_min(version, (start_time, span_id)) AS version, min(start_time) AS first
+		FROM placed WHERE since IS NOT NULL AND began >= since + %s GROUP BY ALL) `, r.with, r.grace())
 }
 
 func (r *reader) tallies(ctx context.Context) ([]tally, error) {
 	var list []tally
-	err := r.each(ctx, fmt.Sprintf(`%s, firsts AS (SELECT prompt, served, since, key, arg_min(version, (start_time, span_id)) AS version, min(start_time) AS first
-			FROM placed WHERE since IS NOT NULL AND began >= since + %s GROUP BY ALL),
-		blocked AS (SELECT *, ntile(%d) OVER (PARTITION BY prompt, served, since ORDER BY first, key) AS block FROM firsts)
-		SELECT prompt, served, since, block, version, count(*) FROM blocked GROUP BY ALL ORDER BY ALL`, r.with, r.grace(), blocks), r.args, func(rows *sql.Rows) error {
+	err := r.each(ctx, r.firsts()+fmt.Sprintf(`, ordered AS (SELECT *, ntile(%d) OVER w AS block, lag(version) OVER w AS before
+			FROM firsts WINDOW w AS (PARTITION BY prompt, served, since ORDER BY first, key))
+		SELECT prompt, served, since, block, version, before, count(*) FROM ordered GROUP BY ALL ORDER BY ALL`, blocks), r.args, func(rows *sql.Rows) error {
 		var t tally
-		err := rows.Scan(&t.prompt, &t.environment, &t.at, &t.block, &t.version, &t.keys)
+		err := rows.Scan(&t.prompt, &t.environment, &t.at, &t.block, &t.version, &t.before, &t.keys)
 		t.at = t.at.UTC()
 		list = append(list, t)
 		return err
 	})
 	return list, err
+}
+
+// minutes counts the minutes in which keys began under a release.
+func (r *reader) minutes(ctx context.Context) (map[bound]int64, error) {
+	out := map[bound]int64{}
+	err := r.each(ctx, r.firsts()+`SELECT prompt, served, since, count(DISTINCT date_trunc('minute', first)) FROM firsts GROUP BY ALL`, r.args, func(rows *sql.Rows) error {
+		var b bound
+		var minutes int64
+		err := rows.Scan(&b.prompt, &b.environment, &b.at, &minutes)
+		b.at = b.at.UTC()
+		out[b] = minutes
+		return err
+	})
+	return out, err
 }
 
 // nameless are calls whose text fits several prompts, or none.

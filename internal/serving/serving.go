@@ -24,13 +24,15 @@ const (
 	KeyUser    = "user"
 	KeySession = "session"
 	KeyTrace   = "trace"
+	// KeyInstance is the process, which draws for all when it fetches without a key.
+	KeyInstance = "instance"
 	// KeyWidest is the user where the span names one, else the session, else the
 	// trace: a version that is drawn for less is drawn for the first call of it too.
 	KeyWidest = "widest"
 )
 
 // Keys are the keys that traffic may be assigned by.
-func Keys() []string { return []string{KeyWidest, KeyUser, KeySession, KeyTrace} }
+func Keys() []string { return []string{KeyWidest, KeyUser, KeySession, KeyTrace, KeyInstance} }
 
 // Options say what to look at, and what to call a finding.
 type Options struct {
@@ -126,8 +128,8 @@ type Share struct {
 	Keys        int64 `json:"keys"`
 	ThisVersion int64 `json:"this_version"`
 	Unresolved  int64 `json:"unresolved"`
-	// Dispersion is how much more the share varies over time than chance allows;
-	// as much less do keys count.
+	// Dispersion is how much more the share varies over time, or stands in longer
+	// runs, than chance allows; as much less do keys count.
 	Dispersion float64 `json:"dispersion"`
 	P          float64 `json:"p"`
 	PAdjusted  float64 `json:"p_adjusted"`

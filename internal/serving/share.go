@@ -20,6 +20,10 @@ type term struct {
 	// by counts keys by version and block; unknown ones are those without a version.
 	by      map[string]*[blocks + 1]float64
 	unknown int64
+	// changes counts the keys whose version is another one than that of the key before.
+	changes map[[2]string]float64
+	// minutes are those in which keys began.
+	minutes int64
 }
 
 // terms are the releases under which keys began, in order.
@@ -34,8 +38,14 @@ func (j *judge) terms() []*term {
 		b := j.bounds[at]
 		if index[b] == nil {
 			release, _ := j.snapshot.LiveAt(t.prompt, t.environment, b.at)
-			index[b] = &term{bound: b, release: release, by: map[string]*[blocks + 1]float64{}}
+			index[b] = &term{bound: b, release: release, by: map[string]*[blocks + 1]float64{}, changes: map[[2]string]float64{}}
+			index[b].minutes = j.minutes[bound{place: b.place, at: t.at}]
 			out = append(out, index[b])
+		}
+		if t.before.Valid && t.before.String != t.version {
+			before, _ := j.canonical(t.prompt, t.before.String)
+			after, _ := j.canonical(t.prompt, t.version)
+			index[b].changes[[2]string{before, after}] += float64(t.keys)
 		}
 		if t.version == "" {
 			index[b].unknown += t.keys
@@ -54,11 +64,11 @@ func (j *judge) terms() []*term {
 // error rate over all (Holm 1979), and finds versions that never came.
 func (j *judge) shares() {
 	terms := j.terms()
-	never := j.neverSeen(terms)
+	unseen := j.neverSeen(terms)
 	var tests []Share
 	for _, t := range terms {
 		for _, target := range tested(t.release.Targets) {
-			if !never[versionAt{t.place, target.Version}] {
+			if !unseen[versionAt{t.place, target.Version}] {
 				tests = append(tests, j.test(t, target.Version))
 			}
 		}
@@ -106,6 +116,8 @@ func (j *judge) off(s *Share) Finding {
 // keyNoun is what a key stands for, in plural.
 func keyNoun(key string) string {
 	switch key {
+	case KeyInstance:
+		return "instances"
 	case KeyUser, KeyWidest:
 		return "users, sessions or traces"
 	case KeySession:
@@ -140,7 +152,13 @@ func (j *judge) test(t *term, version string) Share {
 		}
 	}
 	k, n, unknown := float64(s.ThisVersion), float64(s.Keys), float64(t.unknown)
-	s.Dispersion = stats.Dispersion(own[:], all[:])
+	changes := 0.0
+	for c, times := range t.changes {
+		if (c[0] == version) != (c[1] == version) {
+			changes += times
+		}
+	}
+	s.Dispersion = max(stats.Dispersion(own[:], all[:]), stats.Clumping(k, n, changes))
 	s.Low, s.High = stats.ClopperPearson(k/s.Dispersion, n/s.Dispersion, j.options.Alpha)
 	if n > 0 {
 		s.Share = k / n
@@ -163,8 +181,8 @@ type versionAt struct {
 	version string
 }
 
-// neverSeen finds released versions that no call has although so many keys began
-// under their releases that chance does not explain it.
+// neverSeen returns the released versions that no call has, and finds those of which
+// chance does not explain it, given how many keys began under their releases.
 func (j *judge) neverSeen(terms []*term) map[versionAt]bool {
 	seen := map[versionAt]bool{}
 	for _, v := range j.versions {
@@ -197,12 +215,14 @@ func (j *judge) neverSeen(terms []*term) map[versionAt]bool {
 			c.keys += int64(keys)
 			c.unknown += t.unknown
 			if keys > 0 {
-				c.log += keys * math.Log1p(-weightOf(t.release, target.Version))
+				// Applications that fetch without a key keep what they got for a minute.
+				c.log += min(keys, float64(t.minutes)) * math.Log1p(-weightOf(t.release, target.Version))
 			}
 		}
 	}
-	never := map[versionAt]bool{}
+	unseen := map[versionAt]bool{}
 	for _, k := range order {
+		unseen[k] = true
 		c := chances[k]
 		p := min(1, float64(len(order))*math.Exp(c.log))
 		f := Finding{Kind: NeverSeen, Prompt: k.prompt, Environment: k.environment, Version: k.version}
@@ -210,7 +230,6 @@ func (j *judge) neverSeen(terms []*term) map[versionAt]bool {
 		switch {
 		case c.keys > 0 && c.unknown == 0 && p < j.options.Alpha:
 			f.Text = fmt.Sprintf("%s is released in %s, and none of %d %s got it (by chance: p %.2g)", name, k.environment, c.keys, keyNoun(j.options.Key), p)
-			never[k] = true
 			j.find(f)
 		case c.unknown > 0:
 			f.Text = fmt.Sprintf("%s is released in %s and was not seen, which %d %s of unknown version may explain", name, k.environment, c.unknown, keyNoun(j.options.Key))
@@ -222,5 +241,5 @@ func (j *judge) neverSeen(terms []*term) map[versionAt]bool {
 			j.remark(f)
 		}
 	}
-	return never
+	return unseen
 }

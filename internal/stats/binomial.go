@@ -4,6 +4,8 @@
 package stats
 
 import (
+	"math"
+
 	"gonum.org/v1/gonum/mathext"
 )
 
@@ -78,4 +80,20 @@ func Dispersion(successes, trials []float64) float64 {
 		return 1
 	}
 	return max(1, chi/float64(blocks-1))
+}
+
+// Clumping is how many times fewer changes a sequence of two outcomes has than a
+// random order of as many of each would: 1 unless a runs test (Wald and Wolfowitz
+// 1940) finds too few at 5 %. When one draw holds for m neighbours it is about m.
+func Clumping(successes, trials, changes float64) float64 {
+	k, h := successes, trials-successes
+	if trials < 2 || k <= 0 || h <= 0 {
+		return 1
+	}
+	expected := 2 * k * h / trials
+	variance := 2 * k * h * (2*k*h - trials) / (trials * trials * (trials - 1))
+	if changes >= expected || variance > 0 && (changes-expected)/math.Sqrt(variance) > -1.645 {
+		return 1
+	}
+	return expected / max(changes, 1)
 }

@@ -84,3 +84,28 @@ func TestDispersion(t *testing.T) {
 	}
 	assert.Less(t, found, 50)
 }
+
+func TestClumping(t *testing.T) {
+	assert.Equal(t, 1.0, Clumping(0, 10, 0))
+	assert.Equal(t, 1.0, Clumping(1, 2, 1))
+	assert.Equal(t, 1.0, Clumping(5, 10, 5))
+	assert.InDelta(t, 16, Clumping(20, 100, 2), 1e-9, "twenty in a row")
+	random, found := rand.New(rand.NewPCG(3, 4)), 0
+	for range 500 {
+		k, changes, last := 0.0, 0.0, false
+		for i := range 300 {
+			x := random.Float64() < 0.2
+			if x {
+				k++
+			}
+			if i > 0 && x != last {
+				changes++
+			}
+			last = x
+		}
+		if Clumping(k, 300, changes) > 1 {
+			found++
+		}
+	}
+	assert.Less(t, found, 50)
+}
