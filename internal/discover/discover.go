@@ -152,6 +152,12 @@ func count(each Each, proposals []*Proposal) error {
 	type found struct{ proposal, version int }
 	const remembered = 10_000
 	known := map[[2]string]found{}
+	fixed := make([][]int, len(proposals))
+	for i, p := range proposals {
+		for _, v := range p.Versions {
+			fixed[i] = append(fixed[i], v.Pattern.letters())
+		}
+	}
 	return each(func(c Call) error {
 		if len(c.Text) > maxText {
 			return nil
@@ -166,8 +172,8 @@ func count(each Each, proposals []*Proposal) error {
 					continue
 				}
 				for k := range p.Versions {
-					if v := &p.Versions[k]; v.Pattern.letters() > most && v.Pattern.Match(c.Text) != nil {
-						at, most = found{i, k}, v.Pattern.letters()
+					if fixed[i][k] > most && p.Versions[k].Pattern.place(c.Text) != nil {
+						at, most = found{i, k}, fixed[i][k]
 					}
 				}
 			}

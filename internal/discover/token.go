@@ -59,7 +59,7 @@ var typed = []struct {
 
 // tokens cuts a text. Lines that begin with a label such as "User:" name somebody.
 func tokens(text string) []token {
-	var out []token
+	out := make([]token, 0, 16+len(text)/3)
 	lineStart := true
 	for i := 0; i < len(text); {
 		rest := text[i:]
