@@ -106,13 +106,15 @@ type discoveredVersion struct {
 	FirstSeen   time.Time `json:"first_seen"`
 	LastSeen    time.Time `json:"last_seen"`
 	// TemplateFormat and Template are what is written; Text is the same for people.
-	TemplateFormat string          `json:"template_format"`
-	Template       string          `json:"template"`
-	Slots          []discover.Slot `json:"slots"`
+	TemplateFormat string `json:"template_format"`
+	Template       string `json:"template"`
+	// UserTemplate is the first user message behind instructions, when it is one.
+	UserTemplate string          `json:"user_template,omitempty"`
+	Slots        []discover.Slot `json:"slots"`
 	// Version is the name that it was written under.
 	Version string `json:"version,omitempty"`
 
-	text string
+	text, userText string
 }
 
 func (a *app) discover(ctx context.Context, f *discoverFlags, args []string) error {
@@ -242,7 +244,7 @@ func (u *unexplained) read(c *discover.Call, system, input string) bool {
 	parts, messages := genai.PartsFromJSON(system), genai.MessagesFromJSON(input)
 	instructions := parts.Text()
 	_, most := u.snapshot.MatchedMessages()
-	list, err := messages.Head(max(most, 1))
+	list, err := messages.Head(max(most, 2))
 	if err != nil {
 		list = nil
 	}
@@ -254,6 +256,9 @@ func (u *unexplained) read(c *discover.Call, system, input string) bool {
 		return true
 	}
 	c.Role, c.Text = discover.RoleSystem, instructions
+	if next := firstOther(texts); next != nil && next.Role == discover.RoleUser {
+		c.User = next.Content
+	}
 	if c.Text == "" && len(texts) > 0 {
 		c.Text = texts[0].Content
 		if !registry.IsSystem(texts[0].Role) {
@@ -264,6 +269,19 @@ func (u *unexplained) read(c *discover.Call, system, input string) bool {
 		}
 	}
 	return false
+}
+
+// firstOther is the message behind the instructions, of which the history may repeat
+// one; nil for none.
+func firstOther(texts []registry.TextMessage) *registry.TextMessage {
+	at := 0
+	if len(texts) > 0 && registry.IsSystem(texts[0].Role) {
+		at = 1
+	}
+	if at == len(texts) {
+		return nil
+	}
+	return &texts[at]
 }
 
 // take takes over the proposals, or those that were asked for.
@@ -284,14 +302,14 @@ func (d *discovered) take(found *discover.Result, f *discoverFlags, args []strin
 		}
 		out := discoveredProposal{Name: p.Name, Existing: p.Existing, Role: p.Role, Calls: p.Calls, FirstSeen: p.First, LastSeen: p.Last, Notes: p.Notes}
 		for _, v := range p.Versions {
-			language, source, err := v.Pattern.Source(v.Slots)
+			language, source, user, err := v.Sources()
 			if err != nil {
 				out.Notes = append(out.Notes, fmt.Sprintf("version %s is left out: %v", registry.ShortHash(v.Fingerprint), err))
 				continue
 			}
 			out.Versions = append(out.Versions, discoveredVersion{
-				Fingerprint: v.Fingerprint, Calls: v.Calls, FirstSeen: v.First, LastSeen: v.Last, TemplateFormat: language, Template: source, Slots: v.Slots,
-				text: v.Pattern.Text(v.Slots),
+				Fingerprint: v.Fingerprint, Calls: v.Calls, FirstSeen: v.First, LastSeen: v.Last, TemplateFormat: language, Template: source, UserTemplate: user,
+				Slots: slices.Concat(v.Slots, v.UserSlots), text: v.Pattern.Text(v.Slots), userText: v.User.Text(v.UserSlots),
 			})
 		}
 		if len(out.Versions) > 0 {
@@ -321,7 +339,7 @@ func (a *app) writeDiscovered(ctx context.Context, d *discovered, snapshot *regi
 		p := &d.Proposals[i]
 		for k := range p.Versions {
 			v := &p.Versions[k]
-			if held := holding(snapshot.Prompt(p.Name), v.TemplateFormat, v.Template); held != "" {
+			if held := holding(snapshot.Prompt(p.Name), v.TemplateFormat, v.messages(p.Role)); held != "" {
 				v.Version = held
 				continue
 			}
@@ -329,10 +347,10 @@ func (a *app) writeDiscovered(ctx context.Context, d *discovered, snapshot *regi
 				Prompt: p.Name, Format: v.TemplateFormat, Author: author, Time: v.FirstSeen,
 				Message: fmt.Sprintf("Discovered in %d calls from %s to %s.", v.Calls, moment(v.FirstSeen), moment(v.LastSeen)),
 			}
-			if p.Role == discover.RoleUser {
-				next.Messages = []registry.TemplateMessage{{Role: discover.RoleUser, Content: v.Template}}
-			} else {
+			if messages := v.messages(p.Role); len(messages) == 1 && p.Role == discover.RoleSystem {
 				next.Template = v.Template
+			} else {
+				next.Messages = messages
 			}
 			added, err := registry.AddVersion(a.Registry, next)
 			if err != nil {
@@ -345,13 +363,24 @@ func (a *app) writeDiscovered(ctx context.Context, d *discovered, snapshot *regi
 	return nil
 }
 
-// holding is the version of a prompt that has the template; "" for none.
-func holding(p *registry.Prompt, language, source string) string {
+// messages are the version's messages.
+func (v *discoveredVersion) messages(role string) []registry.TemplateMessage {
+	out := []registry.TemplateMessage{{Role: role, Content: v.Template}}
+	if v.UserTemplate != "" {
+		out = append(out, registry.TemplateMessage{Role: discover.RoleUser, Content: v.UserTemplate})
+	}
+	return out
+}
+
+// holding is the version of a prompt that has the messages; "" for none.
+func holding(p *registry.Prompt, language string, messages []registry.TemplateMessage) string {
 	if p == nil {
 		return ""
 	}
 	for _, v := range p.Versions {
-		if v.Format == language && len(v.Messages) == 1 && v.Messages[0].Content == source {
+		if v.Format == language && slices.EqualFunc(v.Messages, messages, func(x, y registry.TemplateMessage) bool {
+			return x.Content == y.Content && (x.Role == y.Role || x.Role == "" && y.Role == discover.RoleSystem)
+		}) {
 			return v.Version
 		}
 	}
@@ -386,7 +415,7 @@ func (d *discovered) document() document {
 	out := document{title: fmt.Sprintf("%s for %d of %d unresolved calls", proposals, d.Proposed, d.Calls)}
 	out.csv = &report.Table{Columns: []report.Column{
 		{Name: "prompt"}, {Name: "version"}, {Name: "role"}, {Name: "calls"}, {Name: "first_seen"}, {Name: "last_seen"}, {Name: "fingerprint"},
-		{Name: "template_format"}, {Name: "template"}, {Name: "slots"},
+		{Name: "template_format"}, {Name: "template"}, {Name: "user_template"}, {Name: "slots"},
 	}}
 	for _, p := range d.Proposals {
 		title := p.Name
@@ -404,6 +433,12 @@ func (d *discovered) document() document {
 			for _, line := range sourceLines(v.text) {
 				version.lines = append(version.lines, report.Text("  "+line.Text))
 			}
+			if v.UserTemplate != "" {
+				version.lines = append(version.lines, report.Cell{Text: "user:", Value: "user:", Style: report.Muted})
+				for _, line := range sourceLines(v.userText) {
+					version.lines = append(version.lines, report.Text("  "+line.Text))
+				}
+			}
 			var slots []string
 			if len(v.Slots) > 0 {
 				version.table = &report.Table{Columns: []report.Column{{Name: "slot"}, {Name: "type"}, {Name: "values", Align: report.Right}, {Name: "examples"}}}
@@ -417,7 +452,7 @@ func (d *discovered) document() document {
 			out.parts = append(out.parts, version)
 			out.csv.Rows = append(out.csv.Rows, []report.Cell{
 				report.Text(p.Name), report.Text(v.Version), report.Text(p.Role), report.Number(v.Calls, "%d"), timeCell(v.FirstSeen), timeCell(v.LastSeen),
-				report.Text(v.Fingerprint), report.Text(v.TemplateFormat), report.Text(v.Template), report.Text(strings.Join(slots, " ")),
+				report.Text(v.Fingerprint), report.Text(v.TemplateFormat), report.Text(v.Template), report.Text(v.UserTemplate), report.Text(strings.Join(slots, " ")),
 			})
 		}
 	}

@@ -228,3 +228,37 @@ func TestDiscoverOfUsersMessages(t *testing.T) {
 	require.True(t, m.Found)
 	assert.Empty(t, m.UncertainVariables)
 }
+
+// Instructions with a templated user message are a prompt of two messages.
+func TestDiscoverWithAUsersTemplate(t *testing.T) {
+	user := func(i int) string {
+		return fmt.Sprintf("Please answer this question of a shopper:\n%s asks about order ORD-%d\n\nThanks.", shoppers[i%8], 1000+i)
+	}
+	messages := func(i int) []map[string]any {
+		return []map[string]any{{"role": "user", "parts": []map[string]string{{"type": "text", "content": user(i)}}}}
+	}
+	var calls []call
+	for i := range 40 {
+		text, _ := shopText(i)
+		c := instructed(t, i, text)
+		encoded, err := json.Marshal(messages(i))
+		require.NoError(t, err)
+		c.attrs["gen_ai.input.messages"] = string(encoded)
+		calls = append(calls, c)
+	}
+	d := emptyDesk(t).write(t, calls...)
+	out := d.must(exitDone, "prompt", "discover", "--write", "--as", "shop")
+	assert.Contains(t, out, "Please answer this question of a shopper:")
+	snapshot, problems := registry.Load(d.registry)
+	require.Empty(t, problems)
+	v := snapshot.Prompt("shop").Latest()
+	require.Len(t, v.Messages, 2)
+	text, _ := shopText(99)
+	m := snapshot.Match(text, []registry.TextMessage{{Role: "user", Content: user(99)}, {Role: "assistant", Content: "yes"}})
+	require.True(t, m.Found)
+	assert.Len(t, m.Variables, 5)
+	assert.Empty(t, m.UncertainVariables)
+	var found discovery
+	d.json(exitDone, "spanloop.prompt.discover/1", &found, "prompt", "discover", "--write")
+	assert.Empty(t, found.Proposals)
+}

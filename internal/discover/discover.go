@@ -26,7 +26,9 @@ type Call struct {
 	Prompt string
 	Role   string
 	Text   string
-	Start  time.Time
+	// User is the first user message of a call with instructions.
+	User  string
+	Start time.Time
 }
 
 // Each hands over all calls, in any order; it is called several times.
@@ -60,6 +62,8 @@ const (
 	// minLetters is how many letters and digits of static text a proposal has, and
 	// minUserLetters one that is made from users' messages.
 	minLetters, minUserLetters = 24, 40
+	// minUserShape is how many a user message beside instructions has.
+	minUserShape = 16
 )
 
 // Result is what was found.
@@ -91,12 +95,16 @@ type Proposal struct {
 // Version is one proposed version.
 type Version struct {
 	// Fingerprint is the same for the same static text, whatever stands in the slots.
-	Fingerprint string    `json:"fingerprint"`
-	Pattern     Pattern   `json:"-"`
-	Slots       []Slot    `json:"slots"`
-	Calls       int64     `json:"calls"`
-	First       time.Time `json:"first_seen"`
-	Last        time.Time `json:"last_seen"`
+	Fingerprint string  `json:"fingerprint"`
+	Pattern     Pattern `json:"-"`
+	Slots       []Slot  `json:"slots"`
+	// User is the pattern of the first user message, when that is a template too;
+	// UserSlots are its slots, whose names are none of Slots'.
+	User      Pattern   `json:"-"`
+	UserSlots []Slot    `json:"-"`
+	Calls     int64     `json:"calls"`
+	First     time.Time `json:"first_seen"`
+	Last      time.Time `json:"last_seen"`
 }
 
 // Slot is a place whose text varies.
@@ -130,7 +138,11 @@ func Find(each Each, o Options) (*Result, error) {
 	r.Sampled = s.sampled()
 	m := &miner{options: o, ids: map[string]uint32{}}
 	proposals := m.proposals(s.texts())
-	if err := count(each, proposals); err != nil {
+	users, err := count(each, proposals)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.addUsers(each, proposals, users); err != nil {
 		return nil, err
 	}
 	for _, p := range proposals {
@@ -148,47 +160,76 @@ func Find(each Each, o Options) (*Result, error) {
 
 // count counts the calls of each version over all calls: the sample only told
 // where the slots are.
-func count(each Each, proposals []*Proposal) error {
-	type found struct{ proposal, version int }
-	const remembered = 10_000
-	known := map[[2]string]found{}
-	fixed := make([][]int, len(proposals))
-	for i, p := range proposals {
-		for _, v := range p.Versions {
-			fixed[i] = append(fixed[i], v.Pattern.letters())
-		}
-	}
-	return each(func(c Call) error {
-		if len(c.Text) > maxText {
+func count(each Each, proposals []*Proposal) (map[*Version]*messages, error) {
+	users := map[*Version]*messages{}
+	f := newFinder(proposals)
+	err := each(func(c Call) error {
+		v := f.version(c)
+		if v == nil {
 			return nil
 		}
-		key := [2]string{c.Prompt + "\x00" + c.Role, c.Text}
-		at, ok := known[key]
-		if !ok {
-			at = found{-1, -1}
-			most := -1
-			for i, p := range proposals {
-				if p.Role != c.Role || p.Name != c.Prompt {
-					continue
-				}
-				for k := range p.Versions {
-					if fixed[i][k] > most && p.Versions[k].Pattern.place(c.Text) != nil {
-						at, most = found{i, k}, fixed[i][k]
-					}
-				}
-			}
-			if len(known) < remembered {
-				known[key] = at
-			}
-		}
-		if at.proposal < 0 {
-			return nil
-		}
-		v := &proposals[at.proposal].Versions[at.version]
 		v.Calls++
 		v.First, v.Last = span(v.First, v.Last, c.Start)
+		if c.Role == RoleSystem {
+			if users[v] == nil {
+				users[v] = newMessages()
+			}
+			users[v].add(c.User)
+		}
 		return nil
 	})
+	return users, err
+}
+
+// finder finds the versions of calls.
+type finder struct {
+	proposals []*Proposal
+	// fixed are the letters of each version's static text.
+	fixed [][]int
+	known map[[2]string]*Version
+}
+
+// remembered bounds the texts whose version is remembered.
+const remembered = 10_000
+
+func newFinder(proposals []*Proposal) *finder {
+	f := &finder{proposals: proposals, known: map[[2]string]*Version{}}
+	for _, p := range proposals {
+		var fixed []int
+		for _, v := range p.Versions {
+			fixed = append(fixed, v.Pattern.letters())
+		}
+		f.fixed = append(f.fixed, fixed)
+	}
+	return f
+}
+
+// version is the version that a call is of, the one with the most static text; nil
+// for none.
+func (f *finder) version(c Call) *Version {
+	if len(c.Text) > maxText {
+		return nil
+	}
+	key := [2]string{c.Prompt + "\x00" + c.Role, c.Text}
+	found, ok := f.known[key]
+	if ok {
+		return found
+	}
+	most := -1
+	for i, p := range f.proposals {
+		if p.Role != c.Role || p.Name != c.Prompt {
+			continue
+		}
+		for k := range p.Versions {
+			if f.fixed[i][k] > most && p.Versions[k].Pattern.place(c.Text) != nil {
+				found, most = &p.Versions[k], f.fixed[i][k]
+			}
+		}
+	}
+	if len(f.known) < remembered {
+		f.known[key] = found
+	}
+	return found
 }
 
 func span(first, last, t time.Time) (time.Time, time.Time) {

@@ -296,16 +296,46 @@ func TestSourceEscapes(t *testing.T) {
 		"Answer as {\"name\": \"…\"} and nothing else, dear model. ":           Mustache,
 		"Write {{ mustache }} and {% jinja %} as they are, dear model. ":       FString,
 		"Unclosed {{ and }} and {{{ and {{! comments, dear model of mine. ":    FString,
-		"A brace before the slot, which would be another tag in Mustache: {":   FString,
+		"A brace somewhere before the slot is no tag in Mustache, but text: {": Mustache,
 		"{{=<% %>=}} would change the delimiters of the whole template text. ": FString,
 	} {
 		r := find(t, traffic(RoleSystem, 40, func(i int) string { return text + "number " + fmt.Sprint(i) + " of many {x} end." }))
 		require.Len(t, r.Proposals, 1, text)
 		v := r.Proposals[0].Versions[0]
-		got, source, err := v.Pattern.Source(v.Slots)
+		got, source, _, err := v.Sources()
 		require.NoError(t, err, text)
-		_ = language
-		assert.Contains(t, []string{Mustache, FString}, got)
+		assert.Equal(t, language, got, text)
 		assert.NotEmpty(t, source)
 	}
+}
+
+// A user message that is a template too is part of the prompt; what people write is
+// not, nor is a template that one call does not have.
+func TestFindWithUsersTemplates(t *testing.T) {
+	calls := traffic(RoleSystem, 60, support)
+	for i := range calls {
+		calls[i].User = fmt.Sprintf("Question of the customer:\n%s number %d?\n\nAnswer with one sentence.", people[i%10], i)
+	}
+	v := find(t, calls).Proposals[0].Versions[0]
+	require.NotNil(t, v.User)
+	assert.Equal(t, "Question of the customer:\n{{slot_1}} number {{user_number}}?\n\nAnswer with one sentence.", v.User.Text(v.UserSlots), "names are none of the instructions'")
+	_, _, user, err := v.Sources()
+	require.NoError(t, err)
+	assert.NotEmpty(t, user)
+
+	calls[7].User = "where is my kite?"
+	assert.Nil(t, find(t, calls).Proposals[0].Versions[0].User)
+	for i := range calls {
+		calls[i].User = people[i%10] + " wants to know the price of kite " + fmt.Sprint(i)
+	}
+	assert.Nil(t, find(t, calls).Proposals[0].Versions[0].User)
+}
+
+func TestSourceWithABraceBesideASlot(t *testing.T) {
+	r := find(t, traffic(RoleSystem, 40, func(i int) string { return fmt.Sprintf("Write the number of kites in braces like {%d} and stop.", i) }))
+	v := r.Proposals[0].Versions[0]
+	language, source, _, err := v.Sources()
+	require.NoError(t, err)
+	assert.Equal(t, FString, language)
+	assert.Equal(t, "Write the number of kites in braces like {{{number}}} and stop.", source)
 }

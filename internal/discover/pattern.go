@@ -158,40 +158,62 @@ const (
 // ErrNotWritable says that no template language writes the pattern.
 var ErrNotWritable = errors.New("its text cannot be written as a template")
 
-// Source writes the pattern as a template: Mustache, or an f-string where the text
-// holds what Mustache would read as a tag, which f-strings escape. Either is read
-// again to be sure.
-func (p Pattern) Source(slots []Slot) (language, source string, err error) {
-	var nodes []mustache.Node
+// Sources writes the version's messages as templates of one language: Mustache, or
+// f-strings where a text holds what Mustache would read as a tag, which f-strings
+// escape. Each is read again to be sure. The second is "" without a user message.
+func (v *Version) Sources() (language, source, user string, err error) {
+	for _, language := range []string{Mustache, FString} {
+		source, err := v.Pattern.source(language, v.Slots)
+		if err != nil {
+			continue
+		}
+		user := ""
+		if v.User != nil {
+			if user, err = v.User.source(language, v.UserSlots); err != nil {
+				continue
+			}
+		}
+		return language, source, user, nil
+	}
+	return "", "", "", ErrNotWritable
+}
+
+func (p Pattern) source(language string, slots []Slot) (string, error) {
+	if language == Mustache {
+		var nodes []mustache.Node
+		for _, s := range p {
+			if s.Slot >= 0 {
+				nodes = append(nodes, mustache.Node{Kind: mustache.Variable, Name: slots[s.Slot].Name})
+			} else {
+				nodes = append(nodes, mustache.Node{Kind: mustache.Text, Text: s.Text})
+			}
+		}
+		return mustache.Write(nodes)
+	}
 	var b strings.Builder
 	escape := strings.NewReplacer("{", "{{", "}", "}}")
 	for _, s := range p {
 		if s.Slot >= 0 {
-			nodes = append(nodes, mustache.Node{Kind: mustache.Variable, Name: slots[s.Slot].Name})
 			b.WriteString("{" + slots[s.Slot].Name + "}")
-			continue
+		} else {
+			b.WriteString(escape.Replace(s.Text))
 		}
-		nodes = append(nodes, mustache.Node{Kind: mustache.Text, Text: s.Text})
-		b.WriteString(escape.Replace(s.Text))
-	}
-	if source, err := mustache.Write(nodes); err == nil {
-		return Mustache, source, nil
 	}
 	again, err := fstring.Parse(b.String())
 	if err != nil {
-		return "", "", ErrNotWritable
+		return "", ErrNotWritable
 	}
 	parts := again.Parts(&template.Shape{})
 	if len(parts) != len(p) {
-		return "", "", ErrNotWritable
+		return "", ErrNotWritable
 	}
 	for i, part := range parts {
 		if p[i].Slot < 0 && (part.Kind != template.Literal || part.Text != p[i].Text) ||
 			p[i].Slot >= 0 && (part.Kind != template.Slot || part.Name != slots[p[i].Slot].Name) {
-			return "", "", ErrNotWritable
+			return "", ErrNotWritable
 		}
 	}
-	return FString, b.String(), nil
+	return b.String(), nil
 }
 
 // Text writes the pattern for people: slots as {{name}}, whatever the text holds.

@@ -99,7 +99,7 @@ func TestTemplatesAreFoundAgain(t *testing.T) {
 			text, values := from.render(r)
 			require.Equal(t, values, v.Pattern.Match(text), "a text that was not seen")
 		}
-		_, _, err := v.Pattern.Source(v.Slots)
+		_, _, _, err := v.Sources()
 		require.NoError(t, err)
 	}
 }
@@ -225,7 +225,7 @@ func FuzzFind(f *testing.F) {
 				if int64(matches) < v.Calls {
 					t.Fatalf("%d match, %d are counted", matches, v.Calls)
 				}
-				if _, _, err := v.Pattern.Source(v.Slots); err != nil {
+				if _, _, _, err := v.Sources(); err != nil {
 					t.Fatalf("%q: %v", v.Pattern.Text(v.Slots), err)
 				}
 			}
