@@ -339,3 +339,27 @@ func TestSourceWithABraceBesideASlot(t *testing.T) {
 	assert.Equal(t, FString, language)
 	assert.Equal(t, "Write the number of kites in braces like {{{number}}} and stop.", source)
 }
+
+// Texts that nothing but a stated name joins keep it, and what is named by its words
+// has a name of its own.
+func TestFindNamesProposals(t *testing.T) {
+	named := traffic(RoleSystem, 40, support)
+	named = append(named, traffic(RoleSystem, 20, func(i int) string { return "Write a limerick about the weather of the coming week, and rhyme well." })...)
+	for i := range named {
+		named[i].Prompt = "team/kite"
+	}
+	r := find(t, named)
+	require.Len(t, r.Proposals, 2)
+	for _, p := range r.Proposals {
+		assert.Equal(t, "team/kite", p.Name)
+	}
+	unnamed := traffic(RoleSystem, 40, func(int) string { return "Kite shop limerick writer: four lines about wind and sea, no more than that." })
+	unnamed = append(unnamed, traffic(RoleSystem, 40, func(int) string {
+		return "Kite shop limerick writer. The customer reads German, so every answer has to be in that language, with its quotes."
+	})...)
+	r = find(t, unnamed)
+	require.Len(t, r.Proposals, 2)
+	assert.Equal(t, []string{"kite-shop-limerick-writer", "kite-shop-limerick-writer-2"}, []string{r.Proposals[0].Name, r.Proposals[1].Name})
+	r = find(t, unnamed, Known{Prompt: "kite-shop-limerick-writer", Role: RoleUser, Text: "something else"})
+	assert.NotContains(t, []string{r.Proposals[0].Name, r.Proposals[1].Name}, "kite-shop-limerick-writer")
+}

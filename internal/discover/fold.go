@@ -4,6 +4,7 @@
 package discover
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -181,22 +182,35 @@ func joined(a element, between string, b element) element {
 // one ends and the other begins.
 func dissolve(list []element, docs []*doc) []element {
 	for {
-		at := -1
-		for i := 1; i+1 < len(list) && at < 0; i++ {
+		var at []int
+		for i := 1; i+1 < len(list) && at == nil; i++ {
 			if !list[i].variable && weak(list[i-1], list[i].text, list[i+1]) {
-				at = i
+				at = []int{i}
 			}
 		}
-		if at < 0 {
-			at = unsureElement(list, docs)
+		if at == nil {
+			at = unsureElements(list, docs)
 		}
-		if at < 0 {
+		if len(at) == 0 {
 			return list
 		}
-		merged := joined(list[at-1], list[at].text, list[at+1])
-		list = append(append(slices.Clone(list[:at-1]), merged), list[at+2:]...)
-		list = tidy(list)
+		list = merge(list, at)
 	}
+}
+
+// merge makes one variable of each of the static texts with those beside it.
+func merge(list []element, at []int) []element {
+	var out []element
+	for i := 0; i < len(list); i++ {
+		if slices.Contains(at, i) && i+1 < len(list) {
+			k := len(out) - 1
+			out[k] = joined(out[k], list[i].text, list[i+1])
+			i++
+			continue
+		}
+		out = append(out, list[i])
+	}
+	return tidy(out)
 }
 
 // weak tells a text between variables that is hardly more than a blank: Ann Lee has
@@ -212,9 +226,13 @@ func weak(before element, text string, after element) bool {
 	return !strings.Contains(text, "\n")
 }
 
-// unsureElement is the static text that has several places in more than one of
-// twenty texts; of several the one that has them most often.
-func unsureElement(list []element, docs []*doc) int {
+// manyUnsure is how many unsure texts are too many to look at one after the other.
+const manyUnsure = 16
+
+// unsureElements is the static text that has several places in more than one of
+// twenty texts, of several the one that has them most often: without it others may
+// be sure. Of very many the worse half goes at once.
+func unsureElements(list []element, docs []*doc) []int {
 	pattern, _ := patternOf(list)
 	counts := make([]int, len(list))
 	n := min(checked, len(docs))
@@ -223,13 +241,17 @@ func unsureElement(list []element, docs []*doc) int {
 			counts[i]++
 		}
 	}
-	worst := -1
+	var worst []int
 	for i, c := range counts {
-		if c*20 > n && (worst < 0 || c > counts[worst]) {
-			worst = i
+		if c*20 > n {
+			worst = append(worst, i)
 		}
 	}
-	return worst
+	slices.SortStableFunc(worst, func(x, y int) int { return -cmp.Compare(counts[x], counts[y]) })
+	if len(worst) > manyUnsure {
+		return worst[:len(worst)/2]
+	}
+	return worst[:min(1, len(worst))]
 }
 
 // patternOf is the pattern of elements, segment for element.

@@ -23,6 +23,8 @@ const (
 	// prefixTokens begin texts that are one prompt although most of them differs, as
 	// with documents in the instructions.
 	prefixTokens = 12
+	// maxMarked bounds the families that one mark leads to.
+	maxMarked = 200
 	// checked bounds the texts on which places of static text are checked.
 	checked = 200
 )
@@ -189,14 +191,20 @@ func (m *miner) proposals(texts []*sampled) []*Proposal {
 func (m *miner) families(docs []*doc) []*family {
 	var all []*family
 	equal := map[string]*family{}
+	byMark := map[uint64][]int{}
 	for _, d := range docs {
 		key := idsKey(d.ids)
 		f := equal[key]
 		if f == nil {
-			f = m.nearestFamily(all, d)
+			f = m.nearestFamily(all, byMark, d)
 		}
 		if f == nil {
 			f = &family{}
+			for _, mark := range d.marks {
+				if len(byMark[mark]) < maxMarked {
+					byMark[mark] = append(byMark[mark], len(all))
+				}
+			}
 			all = append(all, f)
 		}
 		equal[key] = f
@@ -248,17 +256,25 @@ func (d *doc) prefix() (string, bool) {
 }
 
 // nearestFamily is the family whose first text is most like a text; nil for none.
-func (m *miner) nearestFamily(all []*family, d *doc) *family {
+func (m *miner) nearestFamily(all []*family, byMark map[uint64][]int, d *doc) *family {
 	type near struct {
 		at, shared int
 	}
 	var list []near
-	for i, f := range all {
-		first := f.docs[0]
-		if n := overlap(first.marks, d.marks); n > 0 && n*5 >= min(len(first.marks), len(d.marks)) {
-			list = append(list, near{i, n})
+	seen := map[int]bool{}
+	for _, mark := range d.marks {
+		for _, i := range byMark[mark] {
+			if seen[i] {
+				continue
+			}
+			seen[i] = true
+			first := all[i].docs[0]
+			if n := overlap(first.marks, d.marks); n*5 >= min(len(first.marks), len(d.marks)) {
+				list = append(list, near{i, n})
+			}
 		}
 	}
+	slices.SortFunc(list, func(x, y near) int { return cmp.Compare(x.at, y.at) })
 	slices.SortStableFunc(list, func(x, y near) int { return -cmp.Compare(x.shared, y.shared) })
 	best, most := -1, alike
 	for _, n := range list[:min(candidates, len(list))] {

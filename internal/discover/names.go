@@ -81,7 +81,7 @@ func (p *Proposal) suggest() string {
 }
 
 // name names the proposals: as spans state it, as what exists and is like it, or
-// by its words. Two never have one name.
+// by its words. Two that are named by their words never have one name.
 func name(list []Proposal, known []Known) {
 	m := &miner{ids: map[string]uint32{}}
 	existing := map[string]bool{}
@@ -91,21 +91,23 @@ func name(list []Proposal, known []Known) {
 		docs = append(docs, m.doc(&sampled{prompt: k.Prompt, role: k.Role, text: k.Text}))
 	}
 	taken := map[string]bool{}
+	for _, p := range list {
+		taken[p.Name] = true
+	}
 	for i := range list {
 		p := &list[i]
-		p.Existing = existing[p.Name]
-		if p.Name == "" {
-			p.Name = m.like(p, docs)
-			p.Existing = p.Name != ""
+		if p.Name != "" && registry.CheckName(p.Name) == nil {
+			p.Existing = existing[p.Name]
+			continue
 		}
-		if p.Name == "" || registry.CheckName(p.Name) != nil {
-			p.Name, p.Existing = p.suggest(), false
-			if existing[p.Name] {
-				p.Name += "-" + registry.ShortHash(p.Versions[0].Fingerprint)[:6]
-			}
+		if p.Name = m.like(p, docs); p.Name != "" {
+			p.Existing = true
+			continue
 		}
-		for n := 2; taken[p.Name] && !p.Existing; n++ {
-			p.Name = strings.TrimSuffix(p.Name, fmt.Sprintf("-%d", n-1)) + fmt.Sprintf("-%d", n)
+		base := p.suggest()
+		p.Name = base
+		for n := 2; taken[p.Name] || existing[p.Name]; n++ {
+			p.Name = fmt.Sprintf("%s-%d", base, n)
 		}
 		taken[p.Name] = true
 	}
