@@ -167,6 +167,7 @@ func TestDiscoverShowsAndChooses(t *testing.T) {
 	d := shopDesk(t, 40)
 	out := d.must(exitDone, "prompt", "discover")
 	assert.Contains(t, out, "1 proposal for 40 of 40 unresolved calls")
+	d.golden("discover.txt", out)
 	assert.Contains(t, out, "You are talking to {{name}} (customer id {{id}}).")
 	for _, format := range []string{"csv", "html"} {
 		assert.Contains(t, d.must(exitDone, "prompt", "discover", "--format", format), "support-kite-shop-today")

@@ -155,6 +155,8 @@ func TestRunningVersionsThatNoReleaseNames(t *testing.T) {
 	assert.Contains(t, kinds, "version_unknown v9")
 	assert.Contains(t, kinds, "withdrawn v3.0")
 	assert.Contains(t, findingKinds(r.Remarks), "no_release v3.2", "an environment without releases")
+	d.golden("running.txt", d.must(exitFinding, "prompt", "running"))
+	d.golden("running.csv", d.must(exitFinding, "prompt", "running", "--format", "csv"))
 	r = running(t, d, exitDone, "support-agent", "--environment", "eu")
 	assert.Len(t, r.Served, 1)
 	assert.Empty(t, r.Findings)

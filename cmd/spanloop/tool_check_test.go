@@ -53,6 +53,7 @@ func TestToolUsers(t *testing.T) {
 
 	out := d.must(exitDone, "tool", "users", "docs/search")
 	assert.Contains(t, out, "renamed to find_docs@")
+	d.golden("tool_users.txt", out)
 	assert.Contains(t, out, "support-agent@v3.2")
 	assert.Contains(t, d.must(exitDone, "tool", "users", "lookup_order"), "offered by no call")
 	for _, format := range []string{"csv", "html"} {
@@ -83,6 +84,7 @@ func TestToolCheck(t *testing.T) {
 	assert.True(t, strings.HasPrefix(renamed.ComparedWith, "search_docs@"))
 	assert.Equal(t, []string{registry.ChangeRenamed}, kinds(renamed.Changes))
 	assert.Contains(t, d.must(exitFinding, "tool", "check"), "was broadened")
+	d.golden("tool_check.txt", d.must(exitFinding, "tool", "check"))
 
 	d.json(exitDone, "spanloop.tool.check/1", &check, "tool", "check", "--until", "2026-11-03")
 	assert.Empty(t, check.Findings, "before the change")
