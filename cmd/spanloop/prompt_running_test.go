@@ -259,3 +259,18 @@ func TestRunningByInstance(t *testing.T) {
 	assert.EqualValues(t, 1, r.Shares[0].Keys)
 	assert.Equal(t, "instance", r.ClusteredBy)
 }
+
+// A version that another environment serves is not released here; one that a release
+// names a little later is within the grace.
+func TestRunningBeforeARelease(t *testing.T) {
+	d := exampleDesk(t).write(t, append(servedCalls("v3.1", "staging", 0, 10), servedCalls("v3.2", "staging", 20, 3)...)...)
+	r := running(t, d, exitFinding, "support-agent", "--environment", "staging")
+	require.Equal(t, []string{"not_released v3.2"}, findingKinds(r.Findings))
+	assert.EqualValues(t, 3, r.Findings[0].Calls)
+	at := firstCall.Add(24 * time.Minute).Format(time.RFC3339)
+	d.must(exitDone, "prompt", "release", "support-agent", "v3.2", "-e", "staging", "--at", at, "-m", "Try it.")
+	r = running(t, d, exitDone, "support-agent", "--environment", "staging")
+	assert.Empty(t, r.Findings)
+	r = running(t, d, exitFinding, "support-agent", "--environment", "staging", "--grace", "1m")
+	assert.Equal(t, []string{"not_released v3.2"}, findingKinds(r.Findings))
+}

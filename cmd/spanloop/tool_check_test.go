@@ -137,3 +137,19 @@ func TestToolRenamedAndRewritten(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(encoded), toolRenamed)
 }
+
+func TestCompletionOfWhatIsServed(t *testing.T) {
+	d := searchDesk(t)
+	for want, args := range map[string][]string{
+		agent + "\n":    {"prompt", "running", ""},
+		"instance\n":    {"prompt", "running", "--key", ""},
+		"staging\n":     {"prompt", "running", agent, "--environment", ""},
+		"docs/search\n": {"tool", "check", "lookup_order", ""},
+		"find_docs\n":   {"tool", "users", ""},
+		"v7\n":          {"tool", "users", "docs/search", ""},
+		":4\n":          {"prompt", "discover", ""},
+		"production\n":  {"prompt", "discover", "--environment", ""},
+	} {
+		assert.Contains(t, d.must(exitDone, append([]string{"__complete"}, args...)...), want, "%v", args)
+	}
+}
