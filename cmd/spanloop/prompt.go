@@ -18,10 +18,10 @@ import (
 func newPromptCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prompt",
-		Short: "List, compare, add and release versions of prompts",
+		Short: "List, compare, add, release and discover versions of prompts, and say what is served",
 		Long: `Works on the registry: a folder of plain files, usually in git (docs/registry.md).
-No dataset and no collector is needed. A running collector takes changes up
-within seconds.`,
+No dataset and no collector is needed, but for running and discover, which read
+calls. A running collector takes changes up within seconds.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

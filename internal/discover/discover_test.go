@@ -353,7 +353,9 @@ func TestFindNamesProposals(t *testing.T) {
 	for _, p := range r.Proposals {
 		assert.Equal(t, "team/kite", p.Name)
 	}
-	unnamed := traffic(RoleSystem, 40, func(int) string { return "Kite shop limerick writer: four lines about wind and sea, no more than that." })
+	unnamed := traffic(RoleSystem, 40, func(int) string {
+		return "Kite shop limerick writer: four lines about wind and sea, no more than that."
+	})
 	unnamed = append(unnamed, traffic(RoleSystem, 40, func(int) string {
 		return "Kite shop limerick writer. The customer reads German, so every answer has to be in that language, with its quotes."
 	})...)
