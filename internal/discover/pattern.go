@@ -203,7 +203,7 @@ func (p Pattern) source(language string, slots []Slot) (string, error) {
 	if err != nil {
 		return "", ErrNotWritable
 	}
-	parts := again.Parts(&template.Shape{})
+	parts := again.Parts(nil)
 	if len(parts) != len(p) {
 		return "", ErrNotWritable
 	}
