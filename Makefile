@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver extension examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients sources bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients sources e2e-clients bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -99,6 +99,28 @@ sources: $(BIN)/spanloop ## imports from real servers of MLflow and Phoenix what
 	@[ -x build/phoenix/bin/phoenix ] || { python3 -m venv build/phoenix && build/phoenix/bin/pip install -q arize-phoenix==20.26.1 arize-phoenix-client==3.5.0 openai; }
 	SPANLOOP_MLFLOW=$(CURDIR)/build/mlflow/bin SPANLOOP_PHOENIX=$(CURDIR)/build/phoenix/bin \
 	  $(GO) test -tags "e2e sources" -run TestSources -v -count 1 -timeout 15m ./e2e/... | grep -vE '^(=== |--- PASS)'
+
+# One set of packages each that do not go together. OpenTelemetry's openai-v2 wants
+# OpenAI's client before 3 and, for its old form, the utilities before 1.
+CLIENTS := build/clients
+E2E_OPENAI := openai==3.57.0 anthropic==2.14.0 opentelemetry-exporter-otlp-proto-http==1.45.2
+e2e-clients: build ## real client libraries, unmodified, against the collector: what each puts on its spans, and what is resolved (needs Node)
+	@venv() { local at=$(CLIENTS)/$$1; shift; [ -f $$at/installed ] || { python3 -m venv $$at && $$at/bin/pip install -q "$$@" && touch $$at/installed; }; }; \
+	venv otel $(E2E_OPENAI) opentelemetry-instrumentation-genai-openai==1.3b0 opentelemetry-instrumentation-genai-anthropic==1.3b0; \
+	venv otel-v2 $(subst 3.57.0,2.54.0,$(E2E_OPENAI)) opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==0.4b0; \
+	venv openinference $(E2E_OPENAI) openinference-instrumentation-openai==0.1.66 openinference-instrumentation-anthropic==3.1.0; \
+	venv traceloop $(E2E_OPENAI) opentelemetry-instrumentation-openai==0.62.4 opentelemetry-instrumentation-anthropic==0.62.4; \
+	venv langfuse $(E2E_OPENAI) langfuse==5.0.4; \
+	venv langsmith $(E2E_OPENAI) 'langsmith[otel]==0.15.1' langchain-openai==1.7.4 langchain-core==1.8.3; \
+	venv pydantic $(E2E_OPENAI) 'pydantic-ai-slim[openai,anthropic]==2.68.0'; \
+	venv mlflow $(E2E_OPENAI) mlflow==3.17.2
+	@[ -d $(CLIENTS)/js/node_modules/@langfuse/openai ] || npm install --prefix $(CLIENTS)/js --no-audit --no-fund --silent \
+	  ai@6.0.325 @ai-sdk/openai@3.0.141 @ai-sdk/anthropic@3.0.140 zod@4.6.7 openai@6.30.1 @langfuse/openai@5.11.1 @langfuse/otel@5.11.1 \
+	  @opentelemetry/sdk-trace-node@2.12.1 @opentelemetry/exporter-trace-otlp-http@0.223.1
+	@[ -d $(CLIENTS)/ai7/node_modules/ai ] || npm install --prefix $(CLIENTS)/ai7 --no-audit --no-fund --silent \
+	  ai@7.0.173 @ai-sdk/openai@4.0.118 @ai-sdk/anthropic@4.0.105 @ai-sdk/otel@1.0.173 zod@4.6.7 \
+	  @opentelemetry/sdk-trace-node@2.12.1 @opentelemetry/exporter-trace-otlp-http@0.223.1
+	$(GO) test -tags "e2e clients" -run 'TestClients$$|TestClientProvider' -v -count 1 -timeout 20m ./e2e/... | grep -vE '^ *(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

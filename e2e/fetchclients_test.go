@@ -106,7 +106,7 @@ func TestFetchClients(t *testing.T) {
 	}
 	for name, command := range clients {
 		t.Run(name, func(t *testing.T) {
-			c, f := fetchCollector(t)
+			c, f := fetchCollector(t, fetchRegistry)
 			facts := runClient(t, f, command)
 			checkFacts(t, facts)
 			assert.Equal(t, 1, f.seen["/api/public/v2/prompts/greeting"], "51 uses, one request")
@@ -121,11 +121,11 @@ func TestFetchClients(t *testing.T) {
 	}
 }
 
-// fetchCollector runs the example's configuration over the registry.
-func fetchCollector(t *testing.T) (*collector, *front) {
+// fetchCollector runs the example's configuration over a registry of these files.
+func fetchCollector(t *testing.T, files map[string]string) (*collector, *front) {
 	t.Helper()
 	c := newCollector(t, "examples/collector/config-fetch.yaml")
-	for rel, content := range fetchRegistry {
+	for rel, content := range files {
 		file := filepath.Join(c.registry, filepath.FromSlash(rel))
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))

@@ -129,9 +129,9 @@ func TestDocsDescribeEveryMember(t *testing.T) {
 	for _, args := range [][]string{
 		{"query"}, {"query", "SELECT 1"}, {"coverage"}, {"dataset", "info"}, {"dataset", "verify"},
 		{"prompt", "list"}, {"prompt", "show", "support-agent"}, {"prompt", "log", "support-agent"}, {"prompt", "diff", "support-agent", "v3.1", "v3.2"},
-		{"prompt", "check"}, {"prompt", "add", "hello", template}, {"prompt", "import", "humanloop", "--file", template}, {"prompt", "release", "support-agent", "v3.2", "-e", "staging"},
+		{"prompt", "check"}, {"prompt", "running", "support-agent"}, {"prompt", "discover"}, {"prompt", "add", "hello", template}, {"prompt", "import", "humanloop", "--file", template}, {"prompt", "release", "support-agent", "v3.2", "-e", "staging"},
 		{"prompt", "rollback", "support-agent", "-e", "staging"},
-		{"tool", "list"}, {"tool", "log", "refund_order"}, {"tool", "diff", "refund_order", "v1", "v2"}, {"tool", "add", "ping", tool},
+		{"tool", "list"}, {"tool", "log", "refund_order"}, {"tool", "diff", "refund_order", "v1", "v2"}, {"tool", "users", "refund_order"}, {"tool", "check"}, {"tool", "add", "ping", tool},
 	} {
 		path := "spanloop " + args[0]
 		if args[0] != "query" && args[0] != "coverage" {

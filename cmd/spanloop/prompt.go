@@ -18,16 +18,17 @@ import (
 func newPromptCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prompt",
-		Short: "List, compare, add, import and release versions of prompts",
+		Short: "List, compare, add, import, release and discover versions of prompts, and say what is served",
 		Long: `Works on the registry: a folder of plain files, usually in git (docs/registry.md).
-No dataset and no collector is needed. A running collector takes changes up
-within seconds.`,
+No dataset and no collector is needed, but for running and discover, which read
+calls. A running collector takes changes up within seconds.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		newPromptListCommand(a), newPromptShowCommand(a), newPromptLogCommand(a), newPromptDiffCommand(a),
 		newPromptAddCommand(a), newPromptImportCommand(a), newPromptReleaseCommand(a), newPromptRollbackCommand(a), newPromptCheckCommand(a),
+		newPromptRunningCommand(a), newPromptDiscoverCommand(a),
 	)
 	return cmd
 }

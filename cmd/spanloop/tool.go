@@ -15,6 +15,8 @@ file; one that was only seen has the first 12 hex digits of its hash.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newToolListCommand(a), newToolLogCommand(a), newToolDiffCommand(a), newToolAddCommand(a))
+	cmd.AddCommand(
+		newToolListCommand(a), newToolLogCommand(a), newToolDiffCommand(a), newToolUsersCommand(a), newToolCheckCommand(a), newToolAddCommand(a),
+	)
 	return cmd
 }

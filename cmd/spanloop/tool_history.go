@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/spanloop/spanloop/internal/dataset"
 	"github.com/spanloop/spanloop/internal/registry"
 )
@@ -88,25 +90,32 @@ func (v *toolVersion) comparable() *registry.ToolVersion {
 // toolHistories joins the tools of the registry with those of the dataset,
 // sorted by name.
 func (a *app) toolHistories(ctx context.Context) ([]*toolHistory, error) {
+	tools, _, err := a.toolIndexed(ctx)
+	return tools, err
+}
+
+// toolIndexed is toolHistories with the index that it is made of.
+func (a *app) toolIndexed(ctx context.Context) ([]*toolHistory, *toolIndex, error) {
 	tools := newToolIndex()
 	info, err := os.Stat(a.Registry)
 	hasRegistry := err == nil && info.IsDir()
 	if hasRegistry {
 		snapshot, err := a.loadRegistry()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		tools.addRegistered(snapshot)
 	}
 	switch err := a.addSeen(ctx, tools); {
 	case errors.Is(err, dataset.ErrNoDataset) && hasRegistry:
 		a.note("no dataset at %s: only registered tools are shown", dataset.DisplayPath(a.Dataset))
+		tools.empty = true
 	case errors.Is(err, dataset.ErrNoDataset):
-		return nil, usage(fmt.Errorf("neither a registry at %q nor a dataset at %q: name them with --registry and --dataset", a.Registry, dataset.DisplayPath(a.Dataset)))
+		return nil, nil, usage(fmt.Errorf("neither a registry at %q nor a dataset at %q: name them with --registry and --dataset", a.Registry, dataset.DisplayPath(a.Dataset)))
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	}
-	return tools.histories(), nil
+	return tools.histories(), tools, nil
 }
 
 // toolIndex collects versions by tool and hash.
@@ -118,6 +127,8 @@ type toolIndex struct {
 	labels map[string][]*toolVersion
 	// defined holds the registered tools by the name in their definitions.
 	defined map[string]*toolHistory
+	// empty is true when there is no dataset.
+	empty bool
 }
 
 func newToolIndex() *toolIndex {
@@ -191,18 +202,11 @@ func (t *toolIndex) histories() []*toolHistory {
 	return out
 }
 
-// noteRenames finds definitions that differ in nothing but their name.
+// noteRenames finds definitions that differ in nothing but their name, and those
+// that kept their description or their arguments under a new name when the old one
+// was seen no more.
 func noteRenames(tools []*toolHistory) {
-	nameless := map[string][]*toolVersion{}
-	for _, h := range tools {
-		for _, v := range h.versions {
-			if hash := hashWithoutName(v); hash != "" {
-				nameless[hash] = append(nameless[hash], v)
-			}
-		}
-	}
-	for _, group := range nameless {
-		slices.SortStableFunc(group, func(x, y *toolVersion) int { return x.since().Compare(y.since()) })
+	for _, group := range alikeVersions(tools, hashWithoutName) {
 		for i, v := range group {
 			for k := i - 1; k >= 0 && v.RenamedFrom == ""; k-- {
 				if group[k].Name != v.Name {
@@ -211,6 +215,96 @@ func noteRenames(tools []*toolHistory) {
 			}
 		}
 	}
+	for _, part := range []func(*toolVersion) string{descriptionOf, argumentsOf} {
+		groups := alikeVersions(tools, part)
+		for _, h := range tools {
+			first := h.firstDefined()
+			if first == nil || first.RenamedFrom != "" || first.registered != nil || first.FirstSeen == nil {
+				continue
+			}
+			if before := replacedBy(first, groups[part(first)], tools); before != nil {
+				first.RenamedFrom = before.Name + "@" + before.Version
+			}
+		}
+	}
+}
+
+// alikeVersions are the versions by a part of their definition, oldest first; those
+// for which it is empty are left out.
+func alikeVersions(tools []*toolHistory, part func(*toolVersion) string) map[string][]*toolVersion {
+	groups := map[string][]*toolVersion{}
+	for _, h := range tools {
+		for _, v := range h.versions {
+			if key := part(v); key != "" {
+				groups[key] = append(groups[key], v)
+			}
+		}
+	}
+	for _, group := range groups {
+		slices.SortStableFunc(group, func(x, y *toolVersion) int { return x.since().Compare(y.since()) })
+	}
+	return groups
+}
+
+// firstDefined is the oldest version with a definition.
+func (h *toolHistory) firstDefined() *toolVersion {
+	for _, v := range h.versions {
+		if len(v.Definition) > 0 {
+			return v
+		}
+	}
+	return nil
+}
+
+// replacedBy is the version that a new tool took the place of: the last of the one
+// tool that is alike and was not seen since. Of several tools none is.
+func replacedBy(first *toolVersion, alike []*toolVersion, tools []*toolHistory) *toolVersion {
+	var found *toolVersion
+	for _, v := range alike {
+		if v.Name == first.Name || v.LastSeen == nil || seenSince(tools, v.Name, *first.FirstSeen) {
+			continue
+		}
+		if found != nil && found.Name != v.Name {
+			return nil
+		}
+		found = v
+	}
+	return found
+}
+
+// seenSince tells whether a tool of that name was offered after a time.
+func seenSince(tools []*toolHistory, name string, at time.Time) bool {
+	for _, h := range tools {
+		for _, v := range h.versions {
+			if v.Name == name && v.LastSeen != nil && v.LastSeen.After(at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// descriptionOf is empty for a description that says too little to know a tool by.
+func descriptionOf(v *toolVersion) string {
+	content, err := registry.ToolContentFromJSON(v.Definition)
+	if err != nil || len(content.Description) < 20 {
+		return ""
+	}
+	return content.Description
+}
+
+// argumentsOf is empty for fewer than two arguments.
+func argumentsOf(v *toolVersion) string {
+	content, err := registry.ToolContentFromJSON(v.Definition)
+	if err != nil || len(gjson.GetBytes(content.Parameters, "properties").Map()) < 2 {
+		return ""
+	}
+	content.Name, content.Description, content.Raw = "-", "", nil
+	hash, err := content.Hash()
+	if err != nil {
+		return ""
+	}
+	return hash
 }
 
 // hashWithoutName is empty for definitions that say too little to be told apart.

@@ -87,9 +87,13 @@ func (v *verifier) add(kind, path, detail string) {
 
 // noteContent notes what a sound file holds. Names are made from content: the
 // same content under two names is a copy, but for messages and the texts of prompts
-// and tools, which several pushes may store and readers count once.
+// and tools, which several pushes may store, acknowledged or not, and readers count
+// once.
 func (v *verifier) noteContent(f File) {
-	if original, twice := v.contents[f.SHA256]; twice && !slices.Contains([]string{TableMessages, TablePrompts, TableTools}, f.Table) {
+	if slices.Contains([]string{TableMessages, TablePrompts, TableTools}, f.Table) {
+		return
+	}
+	if original, twice := v.contents[f.SHA256]; twice {
 		v.add(FindingDuplicated, f.Path, "same content as "+original+", and both are in the manifest: every row counts twice for who reads the files themselves")
 		return
 	}

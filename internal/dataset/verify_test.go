@@ -19,11 +19,6 @@ import (
 
 // Verify finds each kind of damage, names the file, and nothing else.
 func TestVerifyFindsDamage(t *testing.T) {
-	copyFile := func(t *testing.T, from, to string) {
-		content, err := os.ReadFile(from)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(to, content, 0o600))
-	}
 	damage := []struct {
 		kind string
 		do   func(t *testing.T, file string) (damaged string)
@@ -87,6 +82,29 @@ func TestVerifyFindsDamage(t *testing.T) {
 			assert.NotEmpty(t, v.Findings[0].Detail)
 		})
 	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	content, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, content, 0o600))
+}
+
+// A push that was killed before its manifest leaves texts that later ones store
+// again: no copy of theirs, which would be a damage.
+func TestVerifyTakesTextsOfUnfinishedPushesForOrphans(t *testing.T) {
+	w, dir := newWriter(t, WriterOptions{})
+	_, err := w.WriteTraces(t.Context(), withText(agedCall{id: 1, prompt: "p", version: "1", at: noon}))
+	require.NoError(t, err)
+	set := openSet(t, dir)
+	files, err := set.Files(t.Context(), TablePrompts)
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	copyFile(t, filepath.Join(dir, filepath.FromSlash(files[0].Path)), filepath.Join(dir, TablePrompts, "unfinished.parquet"))
+	v, err := set.Verify(t.Context())
+	require.NoError(t, err)
+	require.Len(t, v.Findings, 1)
+	assert.Equal(t, FindingOrphan, v.Findings[0].Kind)
 }
 
 // A manifest that is broken or of hostile paths is named, and

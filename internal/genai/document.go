@@ -28,6 +28,10 @@ func (r *reading) fillDocuments(c *Call) {
 	if r.has(fInputDocument) && (c.Input.Empty() || c.Counted && (c.Tools.Empty() || c.RequestModel == "" || len(c.Params) == 0)) {
 		r.each(fInputDocument, func(m *match) bool {
 			document, ok := r.document(m)
+			if model := document.Get("model"); ok && m.key == "mlflow.spanInputs" && model.Type == gjson.String && model.Str != "" {
+				// mlflow.llm.model is the answering model where the answer names one.
+				c.RequestModel = model.Str
+			}
 			return ok && c.readRequest(unwrapped(m.key, document))
 		})
 		c.sortParams()
@@ -191,7 +195,12 @@ func (c *Call) readAnswer(document gjson.Result) bool {
 // readAnswerObject reads an answer's members. Only a model call takes over its
 // identifiers and counts: a wrapper's answer has identifiers of its own.
 func (c *Call) readAnswerObject(document gjson.Result) []Message {
-	if c.Counted {
+	// Langfuse states a response of one item by the item, whose id is not the answer's.
+	itemType := document.Get("type").Str
+	if isResponsesItem(itemType) {
+		return []Message{responsesItem(document, itemType)}
+	}
+	if c.Counted && (itemType != "message" || !document.Get("status").Exists()) {
 		c.readAnswerFacts(document)
 	}
 	for _, name := range []string{"choices", "output", "candidates"} {
@@ -201,6 +210,9 @@ func (c *Call) readAnswerObject(document gjson.Result) []Message {
 		}
 	}
 	if generations := document.Get("generations"); generations.IsArray() {
+		if c.Counted {
+			c.readAnswerFacts(generations.Get("0.0.message.kwargs.response_metadata"))
+		}
 		return generationsOf(generations)
 	}
 	if content := document.Get("content"); content.IsObject() && content.Get("parts").IsArray() {
@@ -219,7 +231,7 @@ func (c *Call) readAnswerFacts(document gjson.Result) {
 		}
 	}
 	text(&c.ResponseID, "id", "responseId", "response_id")
-	text(&c.ResponseModel, "model", "modelVersion", "model_version")
+	text(&c.ResponseModel, "model", "modelVersion", "model_version", "model_name")
 	text(&c.SystemFingerprint, "system_fingerprint")
 	c.Usage.readProvider(firstOf(document, "usage", "usageMetadata", "usage_metadata"))
 	if stop := document.Get("stop_reason"); len(c.FinishReasons) == 0 && stop.Type == gjson.String && stop.Str != "" {

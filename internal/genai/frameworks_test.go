@@ -282,6 +282,52 @@ session: s1
 user: u1`,
 		},
 		{
+			name: "counts within counts, an answer of one item and a limit that was not set",
+			span: testSpan{attrs: kv{
+				"langfuse.observation.type", "generation", "langfuse.observation.model.name", "m",
+				"langfuse.observation.output", `{"type":"function_call","id":"fc_1","call_id":"c1","name":"w","arguments":"{\"x\": 1}","status":"completed"}`,
+				"langfuse.observation.model.parameters", `{"temperature":0.2,"max_tokens":"Infinity"}`,
+				"langfuse.observation.usage_details", `{"input_tokens":75,"output_tokens":51,"total_tokens":126,"input_tokens_details":{"cached_tokens":3},"output_tokens_details":{"reasoning_tokens":2}}`,
+			}},
+			want: `
+inference chat, counted [langfuse]
+request model: m
+response model: m
+params: {"temperature":0.2}
+usage: in=75 out=51 cache_read=3 reasoning=2
+output: [{"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"w","arguments":"{\"x\": 1}"}]}]`,
+		},
+		{
+			name: "an answer of one message",
+			span: testSpan{attrs: kv{
+				"langfuse.observation.type", "generation",
+				"langfuse.observation.output", `{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"a","annotations":[]}]}`,
+			}},
+			want: `
+inference chat, counted [langfuse]
+output: [{"role":"assistant","parts":[{"type":"text","content":"a"}]}]`,
+		},
+		{
+			name: "counts within the counts of a chat completion",
+			span: testSpan{attrs: kv{
+				"langfuse.observation.type", "generation",
+				"langfuse.observation.usage_details", `{"prompt_tokens":75,"completion_tokens":51,"total_tokens":126,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":2}}`,
+			}},
+			want: `
+inference chat, counted [langfuse]
+usage: in=75 out=51 cache_read=3 reasoning=2`,
+		},
+		{
+			name: "counts beside counts",
+			span: testSpan{attrs: kv{
+				"langfuse.observation.type", "generation",
+				"langfuse.observation.usage_details", `{"input":72,"output":49,"total":126,"input_cached_tokens":3,"output_reasoning_tokens":2}`,
+			}},
+			want: `
+inference chat, counted [langfuse]
+usage: in=75 out=51 cache_read=3 reasoning=2`,
+		},
+		{
 			name: "an error leaves the status unset",
 			span: testSpan{attrs: kv{
 				"langfuse.observation.type", "generation", "langfuse.observation.model.name", "nope", "langfuse.observation.level", "ERROR",
@@ -320,6 +366,42 @@ execution: w id= type= description= arguments={"c":"Oslo"} result=cold`,
 
 func TestReadLangSmith(t *testing.T) {
 	runCases(t, []spanCase{
+		{
+			name: "counts as Python prints them",
+			span: testSpan{attrs: kv{
+				"langsmith.span.kind", "llm", "gen_ai.usage.input_tokens", 75, "gen_ai.usage.output_tokens", 51,
+				"gen_ai.usage.input_token_details", `{'cache_read': 3}`, "gen_ai.usage.output_token_details", `{'reasoning': 2}`,
+			}},
+			want: `
+inference chat, counted [otel langsmith]
+usage: in=75 out=51 cache_read=3 reasoning=2`,
+		},
+		{
+			name: "what cannot be read of them is named",
+			span: testSpan{attrs: kv{"langsmith.span.kind", "llm", "gen_ai.usage.input_token_details", `{'cache_read': None}`}},
+			want: `
+inference chat, counted [langsmith]
+problem: gen_ai.usage.input_token_details malformed_json`,
+		},
+		{
+			name: "LangChain's answer and metadata",
+			span: testSpan{name: "ChatOpenAI", attrs: kv{
+				"langsmith.span.kind", "llm", "langsmith.metadata.ls_model_name", "m", "langsmith.metadata.ls_temperature", 0.2, "langsmith.metadata.ls_max_tokens", 9,
+				"langsmith.metadata.usage_metadata", `{"input_tokens":75,"output_tokens":51,"total_tokens":126,"input_token_details":{"cache_read":3},"output_token_details":{"reasoning":2}}`,
+				"gen_ai.completion", `{"generations":[[{"text":"a","generation_info":{"finish_reason":"stop"},"message":{"lc":1,"type":"constructor","id":["langchain","schema","messages","AIMessage"],` +
+					`"kwargs":{"content":"a","type":"ai","response_metadata":{"id":"chatcmpl-1","model_name":"m-2026","system_fingerprint":"fp_1"}}}}]]}`,
+			}},
+			want: `
+inference chat, counted [otel langsmith]
+request model: m
+response model: m-2026
+response id: chatcmpl-1
+fingerprint: fp_1
+params: {"max_tokens":9,"temperature":0.2}
+usage: in=75 out=51 cache_read=3 reasoning=2
+finish: stop
+output: [{"role":"assistant","parts":[{"type":"text","content":"a"}],"finish_reason":"stop"}]`,
+		},
 		{
 			name: "OpenAI request and answer as whole",
 			span: testSpan{name: "ChatOpenAI", scope: "langsmith", status: ptrace.StatusCodeOk, attrs: kv{

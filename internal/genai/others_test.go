@@ -41,7 +41,7 @@ input: [{"role":"user","parts":[{"type":"text","content":"Rain?"}]}]
 output: [{"role":"assistant","parts":[{"type":"text","content":"Wet."}],"finish_reason":"stop"}]
 prompt: name=customer-support version=12 source=mlflow.linkedPrompts`,
 			span: testSpan{name: "Completions", attrs: kv{
-				"mlflow.spanType", `"CHAT_MODEL"`, "mlflow.llm.model", `"m"`, "mlflow.llm.provider", `"openai"`,
+				"mlflow.spanType", `"CHAT_MODEL"`, "mlflow.llm.model", `"m-2026"`, "mlflow.llm.provider", `"openai"`,
 				"mlflow.spanInputs", `{"model":"m","messages":[{"role":"user","content":"Rain?"}],"temperature":0.5}`,
 				"mlflow.spanOutputs", `{"id":"r1","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Wet."}}]}`,
 				"mlflow.chat.tokenUsage", `{"input_tokens":22,"output_tokens":5,"cache_read_input_tokens":2}`, "mlflow.llm.cost", `{"input_cost":0.25,"output_cost":0.5,"total_cost":0.75}`,

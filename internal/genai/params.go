@@ -150,7 +150,7 @@ func (c *Call) addParams(object gjson.Result, only map[string]bool) {
 // first of several values stays. Not streaming is the same as not set.
 func (c *Call) addParam(name string, value json.RawMessage) {
 	switch string(value) {
-	case "", "null", `""`, "[]", "{}", `"None"`, "-1":
+	case "", "null", `""`, "[]", "{}", `"None"`, `"Infinity"`, "-1":
 		return
 	}
 	if notParams[name] || len(c.Params) >= maxParams {

@@ -26,8 +26,11 @@ func (r *reading) fillUsage(c *Call) {
 	u.ReasoningTokens = r.integer(fReasoning)
 	if r.has(fUsageDetails) {
 		r.each(fUsageDetails, func(m *match) bool {
-			if object, ok := r.document(m); ok && object.IsObject() {
+			if object, ok := r.details(m); ok && object.IsObject() {
 				u.readDetails(object, m.key)
+				if m.key == "langfuse.observation.usage_details" {
+					u.addApart(object)
+				}
 				if seconds := object.Get("time_to_first_token"); m.key == "braintrust.metrics" && seconds.Type == gjson.Number {
 					c.setTTFT(seconds.Num, maxTTFTSeconds, 1e9)
 				}
@@ -42,6 +45,16 @@ func (r *reading) fillUsage(c *Call) {
 	} else if millis := r.number(fTTFTMillis); millis.Set {
 		c.setTTFT(millis.Value, maxTTFTMillis, 1e6)
 	}
+}
+
+// details reads an object of counts; LangSmith prints two of them as Python does.
+func (r *reading) details(m *match) (gjson.Result, bool) {
+	if m.value.Type() == pcommon.ValueTypeStr && strings.HasPrefix(m.value.Str(), "{'") {
+		if text := strings.ReplaceAll(m.value.Str(), "'", `"`); ValidJSON(text) {
+			return gjson.Parse(text), true
+		}
+	}
+	return r.document(m)
 }
 
 func (c *Call) setTTFT(value, limit, nanoseconds float64) {
@@ -70,12 +83,43 @@ func (u *Usage) readDetails(object gjson.Result, key string) {
 	fillCount(&u.CacheReadTokens, object, "input_cached_tokens", "cache_read", "cache_read_input_tokens", "input_cache_read", "prompt_cached_tokens")
 	fillCount(&u.CacheWriteTokens, object, "cache_creation", "cache_creation_input_tokens", "input_cache_creation", "prompt_cache_creation_tokens")
 	fillCount(&u.ReasoningTokens, object, "output_reasoning_tokens", "reasoning", "completion_reasoning_tokens")
-	if details := object.Get("input_token_details"); details.IsObject() {
-		fillCount(&u.CacheReadTokens, details, "cache_read")
-		fillCount(&u.CacheWriteTokens, details, "cache_creation")
+	if details := firstOf(object, "input_token_details", "input_tokens_details", "prompt_tokens_details"); details.IsObject() {
+		fillCount(&u.CacheReadTokens, details, "cache_read", "cached_tokens")
+		fillCount(&u.CacheWriteTokens, details, "cache_creation", "cache_write_tokens")
 	}
-	if details := object.Get("output_token_details"); details.IsObject() {
-		fillCount(&u.ReasoningTokens, details, "reasoning")
+	if details := firstOf(object, "output_token_details", "output_tokens_details", "completion_tokens_details"); details.IsObject() {
+		fillCount(&u.ReasoningTokens, details, "reasoning", "reasoning_tokens")
+	}
+}
+
+// addApart adds the counts that a sender states beside input and output instead of
+// within them (Langfuse's JavaScript wrapper): then only all together are the total.
+func (u *Usage) addApart(object gjson.Result) {
+	input, output := object.Get("input"), object.Get("output")
+	var inputs, outputs int64
+	object.ForEach(func(key, value gjson.Result) bool {
+		count, _ := wholeJSON(value)
+		switch {
+		case strings.HasPrefix(key.Str, "input_"):
+			inputs += count
+		case strings.HasPrefix(key.Str, "output_"):
+			outputs += count
+		}
+		return true
+	})
+	total, stated := wholeJSON(object.Get("total"))
+	in, _ := wholeJSON(input)
+	out, _ := wholeJSON(output)
+	if stated && inputs+outputs > 0 && total == in+inputs+out+outputs {
+		addCount(&u.InputTokens, in, inputs)
+		addCount(&u.OutputTokens, out, outputs)
+	}
+}
+
+// addCount adds to a count that still is what the same object states.
+func addCount(count *Opt[int64], stated, more int64) {
+	if count.Set && count.Value == stated {
+		count.Value += more
 	}
 }
 

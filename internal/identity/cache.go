@@ -58,7 +58,15 @@ func (c *cache[V]) get(key string, build func() V) V {
 	if len(key) > maxCachedText {
 		return build()
 	}
-	return c.getHashed(maphash.String(cacheSeed, key), key, build)
+	return c.getHashed(maphash.String(cacheSeed, key), key, func() (string, V) { return strings.Clone(key), build() })
+}
+
+// getOwned is get for a key that is not a part of something larger.
+func (c *cache[V]) getOwned(key string, build func() V) V {
+	if len(key) > maxCachedText {
+		return build()
+	}
+	return c.getHashed(maphash.String(cacheSeed, key), key, func() (string, V) { return key, build() })
 }
 
 // getBytes is get for a key that is made for the question only.
@@ -71,19 +79,21 @@ func (c *cache[V]) getBytes(key []byte, build func() V) V {
 	if value, ok := s.find(hash, unsafe.String(unsafe.SliceData(key), len(key))); ok {
 		return value
 	}
-	return c.getHashed(hash, string(key), build)
+	owned := string(key)
+	return c.getHashed(hash, owned, func() (string, V) { return owned, build() })
 }
 
-// getHashed is get for a key whose hash is known.
-func (c *cache[V]) getHashed(hash uint64, key string, build func() V) V {
+// getHashed is get for a key whose hash is known; build also returns the key that
+// is kept.
+func (c *cache[V]) getHashed(hash uint64, key string, build func() (string, V)) V {
 	s := &c.shards[hash%cacheShards]
 	if value, ok := s.find(hash, key); ok {
 		return value
 	}
-	value := build()
+	kept, value := build()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add(hash, cacheEntry[V]{strings.Clone(key), value})
+	s.add(hash, cacheEntry[V]{kept, value})
 	return value
 }
 

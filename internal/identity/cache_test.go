@@ -64,7 +64,7 @@ func TestCacheEqualsBuilding(t *testing.T) {
 			for range 20_000 {
 				key := fmt.Sprint(random.IntN(1000))
 				key = strings.Repeat(key, 1+len(key)%3)
-				require.Equal(t, value(key), c.getHashed(hash(key), key, func() string { return value(key) }))
+				require.Equal(t, value(key), c.getHashed(hash(key), key, func() (string, string) { return key, value(key) }))
 			}
 			for i := range c.shards {
 				s := &c.shards[i]

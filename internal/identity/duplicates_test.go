@@ -6,20 +6,46 @@ package identity
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
 // node is a span of a test trace: its number, that of its parent (0 for none),
-// kind and answer.
+// kind and answer, which ends with a plus where the span holds content.
 type node struct {
 	id, parent byte
 	kind       genai.Kind
 	response   string
+}
+
+func (n node) call() *genai.Call {
+	response, whole := strings.CutSuffix(n.response, "+")
+	call := &genai.Call{Kind: n.kind, ResponseID: response}
+	if whole {
+		call.Usage.InputTokens = genai.Some[int64](1)
+		call.Input = genai.MessagesFromJSON(`[{"role":"user","parts":[]}]`)
+	}
+	return call
+}
+
+func note(r *Resolver, traceID pcommon.TraceID, spanID, parentID pcommon.SpanID, call *genai.Call) {
+	r.Note(timed(traceID, spanID, parentID, 10, 20), call)
+}
+
+func timed(traceID pcommon.TraceID, spanID, parentID pcommon.SpanID, began, ended pcommon.Timestamp) ptrace.Span {
+	span := ptrace.NewSpan()
+	span.SetTraceID(traceID)
+	span.SetSpanID(spanID)
+	span.SetParentSpanID(parentID)
+	span.SetStartTimestamp(began)
+	span.SetEndTimestamp(ended)
+	return span
 }
 
 // counted notes all spans, in batches, and returns those that count.
@@ -32,7 +58,7 @@ func counted(batches ...[]node) []byte {
 			if n.parent != 0 {
 				parent = spanID(n.parent)
 			}
-			r.Note(traceID(1), spanID(n.id), parent, &genai.Call{Kind: n.kind, ResponseID: n.response})
+			note(r, traceID(1), spanID(n.id), parent, n.call())
 		}
 		for _, n := range batch {
 			if isModelCall(n.kind) && r.DuplicateOf(traceID(1), spanID(n.id)).IsEmpty() {
@@ -71,6 +97,12 @@ func TestOneCallCountsOnce(t *testing.T) {
 		"embeddings around embeddings":      {spans: []node{{1, 0, embeddings, ""}, {2, 1, embeddings, ""}}, want: []byte{2}},
 		"a wrapper around two calls":        {spans: []node{{1, 0, inference, ""}, {2, 1, inference, "r1"}, {3, 1, inference, "r2"}}, want: []byte{2, 3}},
 		"agent, calls and tools as usual":   {spans: []node{{1, 0, agentKind, ""}, {2, 1, inference, "r1"}, {3, 1, toolKind, ""}, {4, 1, inference, "r2"}}, want: []byte{2, 4}},
+		"content around a bare client":      {spans: []node{{2, 1, inference, "r1"}, {1, 0, inference, "r1+"}}, want: []byte{1}},
+		"content above a bare client":       {spans: []node{{1, 0, inference, "r1+"}, {2, 1, workflow, ""}, {3, 2, inference, "r1"}}, want: []byte{1}},
+		"content beside a bare client":      {spans: []node{{1, 9, inference, "r1"}, {2, 9, inference, "r1+"}}, want: []byte{2}},
+		"content around two bare calls":     {spans: []node{{1, 0, inference, "r9+"}, {2, 1, inference, "r1"}, {3, 1, inference, "r2"}}, want: []byte{2, 3}},
+		"content in both":                   {spans: []node{{1, 0, inference, "r1+"}, {2, 1, inference, "r1+"}}, want: []byte{2}},
+		"two instrumentations and a client": {spans: []node{{3, 2, inference, "r1"}, {2, 1, inference, "r1+"}, {1, 0, inference, "r1+"}}, want: []byte{2}},
 		"the same answer up and down":       {spans: []node{{1, 0, inference, "r1"}, {2, 1, inference, "r1"}}, want: []byte{2}},
 		"a span that is its own parent":     {spans: []node{{1, 1, inference, ""}}, want: []byte{1}},
 		"two spans that are their own loop": {spans: []node{{1, 2, inference, ""}, {2, 1, inference, ""}}, want: []byte{1}},
@@ -92,11 +124,12 @@ func TestOneCallCountsOnceInAnyOrder(t *testing.T) {
 			{2, 1, inference, ""}, {3, 2, workflow, ""}, {4, 3, inference, "r1"},
 			{5, 1, toolKind, ""},
 			{6, 1, inference, "r2"}, {7, 6, inference, "r2"},
+			{8, 1, inference, "r3+"}, {9, 8, inference, "r3"},
 		}
 		random.Shuffle(len(spans), func(i, j int) { spans[i], spans[j] = spans[j], spans[i] })
 		cut := random.IntN(len(spans))
 		got := counted(spans[:cut], spans[cut:])
-		assert.Len(t, got, 2+brokenChain(spans[:cut]), "round %d: %v, cut at %d, counted %v", round, spans, cut, got)
+		assert.Len(t, got, 3+brokenChain(spans[:cut]), "round %d: %v, cut at %d, counted %v", round, spans, cut, got)
 		if t.Failed() {
 			return
 		}
@@ -114,6 +147,34 @@ func brokenChain(first []node) int {
 		return 1
 	}
 	return 0
+}
+
+// A client that traces itself begins its own trace where the instrumentation around
+// it makes no span current. Answers that gateways repeat, with content or at another
+// time, count each.
+func TestOneCallInTwoTraces(t *testing.T) {
+	r := NewResolver(Options{})
+	for i, n := range []node{{1, 0, inference, "r1"}, {2, 0, inference, "r1+"}, {3, 0, inference, "r2+"}, {4, 0, inference, "r2+"}, {5, 0, inference, "r3"}, {6, 0, inference, "r3"}} {
+		note(r, traceID(byte(i)+1), spanID(n.id), pcommon.SpanID{}, n.call())
+	}
+	assert.Equal(t, spanID(2), r.DuplicateOf(traceID(1), spanID(1)))
+	r.Note(timed(traceID(7), spanID(7), pcommon.SpanID{}, 30, 40), node{7, 0, inference, "r1"}.call())
+	for id := byte(2); id <= 7; id++ {
+		assert.Empty(t, r.DuplicateOf(traceID(id), spanID(id)), "span %d", id)
+	}
+}
+
+func TestAnswersAreForgotten(t *testing.T) {
+	var a answers
+	for i := range uint64(3 * maxAnswers) {
+		a.put(i, answerSpan{})
+	}
+	_, ok := a.get(3*maxAnswers - 1)
+	assert.True(t, ok)
+	_, ok = a.get(2*maxAnswers - 1)
+	assert.True(t, ok, "of the generation before")
+	_, ok = a.get(1)
+	assert.False(t, ok)
 }
 
 // A span that left before its child came goes on counting: the child does not.
@@ -135,7 +196,7 @@ func TestDuplicatesMemoryIsBounded(t *testing.T) {
 	for i := range 100_000 {
 		id := pcommon.SpanID{}
 		copy(id[:], fmt.Sprintf("%08d", i))
-		r.Note(traceID(1), id, spanID(1), &genai.Call{Kind: inference})
+		note(r, traceID(1), id, spanID(1), &genai.Call{Kind: inference})
 	}
 	remembered := 0
 	for i := range r.traces.shards {

@@ -42,6 +42,7 @@ type Resolver struct {
 	models   *cache[modelIdentity]
 	variants *cache[string]
 	prints   *cache[string]
+	answers  answers
 
 	mu    sync.Mutex
 	state atomic.Pointer[state]

@@ -131,16 +131,13 @@ func (l *ladder) matchTexts(texts *callTexts, among []registry.VersionRef) regis
 		}
 		key = b.String() + key
 	}
-	return l.matches.get(key, func() registry.MatchResult {
-		system, messages := strings.Clone(texts.system), make([]registry.TextMessage, len(texts.messages))
-		for i, m := range texts.messages {
-			messages[i] = registry.TextMessage{Role: m.Role, Content: strings.Clone(m.Content)}
-		}
-		return l.snapshot.MatchAmong(among, system, messages)
+	return l.matches.getOwned(key, func() registry.MatchResult {
+		return l.snapshot.MatchAmong(among, texts.system, texts.messages)
 	})
 }
 
-// callTexts are the first texts of a call.
+// callTexts are the first texts of a call, all within key, so that what a match
+// keeps of them is kept once.
 type callTexts struct {
 	system   string
 	messages []registry.TextMessage
@@ -160,30 +157,50 @@ func (l *ladder) prepare(most int) callTexts {
 	if !l.call.System.Empty() {
 		t.system = l.call.System.Text()
 	}
-	var b strings.Builder
-	if t.system != "" {
-		b.WriteString(t.system)
-		b.WriteByte(0)
-	}
 	if t.system == "" || most > 1 {
 		list, err := l.call.Input.Head(most)
 		if err != nil {
 			list = nil
 		}
 		for i := range list {
-			m := registry.TextMessage{Role: list[i].Role, Content: list[i].Text()}
-			t.messages = append(t.messages, m)
-			b.WriteByte(1)
-			b.WriteString(m.Role)
-			b.WriteByte(0)
-			b.WriteString(m.Content)
-			b.WriteByte(0)
+			t.messages = append(t.messages, registry.TextMessage{Role: list[i].Role, Content: list[i].Text()})
 		}
 	}
-	t.key = b.String()
+	t.join()
 	t.full = t.system != "" && most == 1 || len(t.messages) == most
 	t.instructed = t.system != "" || len(t.messages) > 0 && registry.IsSystem(t.messages[0].Role)
 	return t
+}
+
+// join makes the key, and the texts parts of it.
+func (t *callTexts) join() {
+	size := len(t.system) + 1
+	for _, m := range t.messages {
+		size += len(m.Role) + len(m.Content) + 3
+	}
+	var b strings.Builder
+	b.Grow(size)
+	if t.system != "" {
+		b.WriteString(t.system)
+		b.WriteByte(0)
+	}
+	for _, m := range t.messages {
+		b.WriteByte(1)
+		b.WriteString(m.Role)
+		b.WriteByte(0)
+		b.WriteString(m.Content)
+		b.WriteByte(0)
+	}
+	t.key = b.String()
+	rest := t.key
+	if t.system != "" {
+		t.system, rest = rest[:len(t.system)], rest[len(t.system)+1:]
+	}
+	for i, m := range t.messages {
+		start := len(m.Role) + 2
+		t.messages[i] = registry.TextMessage{Role: rest[1 : start-1], Content: rest[start : start+len(m.Content)]}
+		rest = rest[start+len(m.Content)+1:]
+	}
 }
 
 // byFingerprint names the fixed text: the template when the span states it, else

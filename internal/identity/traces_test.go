@@ -164,7 +164,7 @@ func TestTraceMemoryIsBounded(t *testing.T) {
 	call := withTools(chat("x"), "["+described("f", "d")+"]")
 	for i := range 1000 {
 		r.Resolve(numbered(i), at(1, 1), call)
-		r.Note(numbered(i), spanID(1), pcommon.SpanID{}, call)
+		note(r, numbered(i), spanID(1), pcommon.SpanID{}, call)
 	}
 	assert.Equal(t, 100, len(r.traces.shards[0].byID))
 	assert.Len(t, r.traces.shards[0].byUse(t), 100)
@@ -212,7 +212,7 @@ func TestConcurrentUse(t *testing.T) {
 				id := numbered(i)
 				call := withTools(chat(fmt.Sprintf("You help customer%d, politely.", i%5)), "["+described("f", fmt.Sprint(i%9))+"]")
 				call.ResponseID = fmt.Sprint(i)
-				r.Note(id, spanID(byte(worker)), spanID(byte(worker+1)), call)
+				note(r, id, spanID(byte(worker)), spanID(byte(worker+1)), call)
 				got := r.Resolve(id, at(1, 1), call)
 				if got.Resolution != RungTemplate && got.Resolution != RungFingerprint {
 					t.Errorf("rung %q", got.Resolution)

@@ -17,7 +17,7 @@ func (p *pattern) addGap(gap bool) {
 	if p.gaps == nil && !gap {
 		return
 	}
-	for len(p.gaps) < len(p.messages) {
+	for len(p.gaps) < len(p.roles) {
 		p.gaps = append(p.gaps, false)
 	}
 	p.gaps = append(p.gaps, gap)
@@ -87,12 +87,11 @@ func (a *aligner) message(i, at int) {
 		a.note()
 		return
 	}
-	scratch := solution{values: make([]string, len(a.pattern.names)), sure: make([]bool, len(a.pattern.names))}
 	for ; at < len(a.texts); at++ {
 		if a.steps--; a.steps <= 0 {
 			return
 		}
-		if roleFits(a.pattern.roles[i], a.roles[at]) && fit(a.pattern.messages[i], a.texts[at], &scratch) {
+		if roleFits(a.pattern.roles[i], a.roles[at]) && fit(a.pattern.messages[i], a.texts[at], nil) {
 			a.own[i] = a.texts[at]
 			a.message(i+1, at+1)
 		}
@@ -112,6 +111,9 @@ func (a *aligner) note() {
 		a.found.state = max(a.found.state, s.state)
 		for i, value := range s.values {
 			a.found.sure[i] = a.found.sure[i] && s.sure[i] && value == a.found.values[i]
+		}
+		if a.found.blocks != nil {
+			a.found.blocks.doubt(a.found.sure, a.pattern.names)
 		}
 	}
 }

@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -31,6 +32,8 @@ type corpusCase struct {
 	partial, chat, repeated, empty bool
 	// history is true when a placeholder stands between the messages.
 	history bool
+	// condition and list are blocks in the text.
+	condition, list bool
 	// preamble is put before the texts: a message, or a text in the first one.
 	preamble []RenderedMessage
 }
@@ -42,10 +45,11 @@ func corpusCases() []corpusCase {
 			{name: "plain"}, {name: "repeated variable", repeated: true}, {name: "empty values", empty: true},
 			{name: "messages before and after", chat: true}, {name: "nested partials", partial: true},
 			{name: "a history at a placeholder", history: true},
+			{name: "a condition", condition: true}, {name: "a list", list: true},
 			{name: "a system message before", preamble: []RenderedMessage{{"system", "Today is 2026-11-27."}}},
 			{name: "lines before, in the message", preamble: []RenderedMessage{{"", "Today is 2026-11-27.\n\n"}}},
 		} {
-			if c.format = format; c.partial && format == formatFString {
+			if c.format = format; (c.partial || c.condition || c.list) && format == formatFString {
 				continue // it has none
 			}
 			out = append(out, c)
@@ -76,6 +80,12 @@ func (c corpusCase) text(words []string) string {
 	parts[15] = "\n\nQuestion: " + c.variable("question") + "\n\n"
 	if c.repeated {
 		parts[22] = "(" + c.variable("customer") + ")"
+	}
+	if c.condition {
+		parts[25] = block(c.format, "if", "formal", "Be formal with every customer.")
+	}
+	if c.list {
+		parts[25] = block(c.format, "for", "docs", "\n- "+map[string]string{formatJinja: "{{ item }}", formatMustache: "{{.}}"}[c.format])
 	}
 	if c.partial {
 		parts[25] = c.include("outer-" + c.format + "@1")
@@ -154,9 +164,26 @@ func TestInversion(t *testing.T) {
 			if c.history {
 				vars["history"] = `[{"role": "user", "content": "Here is what I wrote before."}, {"role": "assistant", "content": "And?"}]`
 			}
+			if c.condition {
+				vars["formal"] = fmt.Sprint(g.IntN(2) == 0)
+			}
+			if c.list {
+				docs := g.Perm(len(corpusValues))[:g.IntN(5)]
+				values := make([]string, len(docs))
+				for i, k := range docs {
+					values[i] = corpusValues[k]
+				}
+				encoded, err := json.Marshal(values)
+				require.NoError(t, err)
+				vars["docs"] = string(encoded)
+			}
 			texts, err := v.Render(vars)
-			delete(vars, "history") // its messages are no variable
 			require.NoError(t, err)
+			// The messages of a history are no variable; what blocks decide by is not
+			// known from their text.
+			for _, name := range []string{"history", "formal", "docs"} {
+				delete(vars, name)
+			}
 			texts = c.behind(texts)
 			got := s.Match("", append(texts, said("user", "and then?")))
 			counts[key].add(v, vars, got)

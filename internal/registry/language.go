@@ -84,21 +84,3 @@ func sectionNames(nodes []mustache.Node, names []string) []string {
 	}
 	return names
 }
-
-// Parts are the literals and variables; sections are opaque.
-func (t mustacheTemplate) Parts(*template.Shape) []template.Part {
-	parts := make([]template.Part, 0, len(t.Nodes))
-	for _, n := range t.Nodes {
-		switch {
-		case n.Kind == mustache.Text:
-			parts = append(parts, template.Part{Kind: template.Literal, Text: n.Text})
-		case n.Kind != mustache.Variable:
-			parts = append(parts, template.Part{Kind: template.Opaque, Reason: "it holds sections, which cannot be taken back from their output"})
-		case n.Name == ".":
-			parts = append(parts, template.Part{Kind: template.Opaque, Reason: "it prints the whole context"})
-		default:
-			parts = append(parts, template.Part{Kind: template.Slot, Name: n.Name})
-		}
-	}
-	return parts
-}

@@ -176,7 +176,7 @@ func mostSpecific(all []fitted) int {
 	for i := range all {
 		wins := true
 		for k := range all {
-			if k != i && !strictlyMoreSpecific(all[i].entry, all[k].entry) {
+			if k != i && !strictlyMoreSpecific(all[i], all[k]) {
 				wins = false
 				break
 			}
@@ -188,9 +188,22 @@ func mostSpecific(all []fitted) int {
 	return -1
 }
 
-func strictlyMoreSpecific(a, b *entry) bool {
-	return a.pattern.fixed > b.pattern.fixed && b.pattern.generalises(&a.pattern) && !a.pattern.generalises(&b.pattern)
+// strictlyMoreSpecific compares versions by what their blocks did, if they have any.
+func strictlyMoreSpecific(a, b fitted) bool {
+	p, q := a.shape(), b.shape()
+	return a.complete() && b.complete() && p.fixed > q.fixed && b.entry.pattern.generalises(p) && !p.generalises(q)
 }
+
+// shape is the pattern without blocks that explains the texts.
+func (f fitted) shape() *pattern {
+	if f.solution.blocks == nil {
+		return &f.entry.pattern
+	}
+	return &f.solution.blocks.shapes[0].pattern
+}
+
+// complete is false when the blocks may have gone in other ways too.
+func (f fitted) complete() bool { return f.solution.blocks == nil || f.solution.blocks.complete }
 
 func names(fits []fitted, among []VersionRef) []string {
 	var out []string
@@ -209,12 +222,18 @@ func names(fits []fitted, among []VersionRef) []string {
 
 // result verifies the match by rendering it again.
 func (f fitted) result(ref VersionRef) MatchResult {
-	vars := make(map[string]string, len(f.solution.values))
+	names, values, sure := f.entry.pattern.names, f.solution.values, f.solution.sure
+	vars := make(map[string]string, len(values))
+	if b := f.solution.blocks; b != nil {
+		names, values, sure, vars = b.names, b.values, b.sure, b.vars
+	}
 	out := MatchResult{Found: true, Prompt: ref.Prompt, Version: ref.Version}
-	for i, name := range f.entry.pattern.names {
-		vars[name] = f.solution.values[i]
-		if f.solution.sure[i] {
-			out.Variables = append(out.Variables, genai.Variable{Name: name, Value: f.solution.values[i]})
+	for i, name := range names {
+		if f.solution.blocks == nil {
+			vars[name] = values[i]
+		}
+		if sure[i] {
+			out.Variables = append(out.Variables, genai.Variable{Name: name, Value: values[i]})
 		} else {
 			out.UncertainVariables = append(out.UncertainVariables, name)
 		}

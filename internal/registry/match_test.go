@@ -161,12 +161,16 @@ func TestMatch(t *testing.T) {
 			templates: map[string][]TemplateMessage{"a@1": system("Report on {{x}} today."), "a@2": system("Report on {{y}} today.")},
 			system:    "Report on tea today.", ambiguous: []string{"a@1", "a@2"},
 		},
-		"a section may be the origin": {
+		"a section is more specific than a variable": {
 			templates: map[string][]TemplateMessage{"a@1": system("Report the weather. {{hint}}"), "a@2": system("Report the weather. {{#hint}}Hint: {{hint}}{{/hint}}")},
+			system:    "Report the weather. Hint: rain", want: "a@2", vars: []genai.Variable{{Name: "hint", Value: "rain"}},
+		},
+		"what cannot be taken back may be the origin": {
+			templates: map[string][]TemplateMessage{"a@1": system("Report the weather. {{hint}}"), "a@2": system("Report the weather. {{.}}")},
 			system:    "Report the weather. Hint: rain", ambiguous: []string{"a@1", "a@2"},
 		},
-		"only a section fits": {
-			templates: map[string][]TemplateMessage{"a@2": system("Report the weather. {{#hint}}Hint: {{hint}}{{/hint}}")},
+		"only what cannot be taken back fits": {
+			templates: map[string][]TemplateMessage{"a@2": system("Report the weather. {{.}}")},
 			system:    "Report the weather. Hint: rain", possible: []string{"a@2"},
 		},
 		"the final line end was stripped": {

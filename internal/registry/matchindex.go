@@ -247,8 +247,12 @@ type finder struct {
 	// lead is the largest shift.
 	lead  int
 	found []candidate
-	seen  map[[2]int]bool
+	// seen are those found, by entry and shift, once they are many.
+	seen map[[2]int]bool
 }
+
+// fewFound are faster to look through than a map.
+const fewFound = 16
 
 func (f *finder) addAll(entries []*entry, shift int) {
 	for _, e := range entries {
@@ -257,36 +261,38 @@ func (f *finder) addAll(entries []*entry, shift int) {
 }
 
 func (f *finder) add(c candidate) {
+	same := func(other candidate) bool { return other.entry == c.entry && other.shift == c.shift }
 	key := [2]int{c.entry.id, c.shift}
-	if f.seen[key] {
+	switch {
+	case f.seen == nil && slices.ContainsFunc(f.found, same), f.seen[key]:
 		return
+	case f.seen != nil:
+		f.seen[key] = true
+	case len(f.found) == fewFound:
+		f.seen = map[[2]int]bool{key: true}
+		for _, other := range f.found {
+			f.seen[[2]int{other.entry.id, other.shift}] = true
+		}
 	}
-	if f.seen == nil {
-		f.seen = map[[2]int]bool{}
-	}
-	f.seen[key] = true
 	f.found = append(f.found, c)
 }
 
 // scan looks the windows of one text up.
 func (m *matcher) scan(f *finder, i int) {
-	marked := ""
+	text := f.texts[i]
 	for _, s := range m.scans {
 		if i > s.deepest+f.lead {
 			continue
 		}
-		if marked == "" {
-			marked = beginMark + f.texts[i] + endMark
-		}
-		s.find(marked, func(a anchor, at int) {
+		s.find(text, func(a anchor, at int) {
 			from, shift := at-a.offset, i-a.message
 			if shift < 0 || shift > f.lead || from < 0 {
 				return
 			}
 			switch {
-			case strings.HasPrefix(marked[from:], a.literal):
+			case hasAt(text, from, a.literal):
 				f.add(candidate{a.entry, shift, true})
-			case strings.HasPrefix(a.literal, beginMark) && strings.HasPrefix(marked[from+1:], a.literal[1:]):
+			case strings.HasPrefix(a.literal, beginMark) && from <= len(text) && hasAt(text, from+1, a.literal[1:]):
 				f.add(candidate{a.entry, shift, false})
 			}
 		})

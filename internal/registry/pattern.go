@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -42,16 +43,18 @@ type pattern struct {
 	// opaque is true when a part that cannot be taken back makes it impossible to
 	// verify a match.
 	opaque bool
+	// blocks are the parts of a version with blocks, which stand in messages as
+	// tokens without a name; nil without any.
+	blocks *blockParts
 }
 
 // newPattern returns the pattern of a version, and why the version cannot be
 // recognised from rendered texts if so. A pattern with opaque parts still serves to
 // find out that another version's match is not the only explanation.
-func newPattern(messages []TemplateMessage, templates []template.Template) (pattern, string) {
+func newPattern(messages []TemplateMessage, templates []template.Template, types map[string]string) (pattern, string) {
 	var p pattern
-	reason := ""
-	index := map[string]int{}
-	gap := false
+	parts := make([][]template.Part, 0, len(messages))
+	reason, gap := "", false
 	for i, t := range templates {
 		if messages[i].Placeholder != "" {
 			gap = true
@@ -60,13 +63,48 @@ func newPattern(messages []TemplateMessage, templates []template.Template) (patt
 		p.addGap(gap)
 		gap = false
 		p.roles = append(p.roles, normalRole(messages[i].Role))
+		parts = append(parts, t.Parts(types))
+	}
+	blocks := false
+	for _, list := range parts {
+		template.Walk(list, func(part template.Part) {
+			blocks = blocks || part.Kind == template.Choice || part.Kind == template.Loop
+			if part.Kind == template.Opaque && reason == "" {
+				reason = part.Reason
+			}
+		})
+	}
+	p.compile(parts)
+	p.opaque = reason != ""
+	if blocks && reason == "" {
+		p.blocks = &blockParts{messages: parts, types: types}
+	}
+	if len(p.names) > 0 && p.letters < minFixed {
+		return pattern{roles: p.roles}, "it has fewer than 8 letters of fixed text"
+	}
+	if p.letters == 0 {
+		return pattern{roles: p.roles}, "it has no text"
+	}
+	return p, reason
+}
+
+// compile makes the tokens of each message. What is neither a literal nor a slot
+// is a token of which only the place is known.
+func (p *pattern) compile(messages [][]template.Part) {
+	index := map[string]int{}
+	p.messages = make([][]token, 0, len(messages))
+	for _, parts := range messages {
 		var tokens []token
-		for _, n := range t.Parts(&template.Shape{}) {
-			switch n.Kind {
+		for _, n := range parts {
+			switch k := len(tokens) - 1; n.Kind {
 			case template.Literal:
 				p.fixed += len(n.Text)
 				p.letters += countLetters(n.Text)
-				tokens = append(tokens, token{literal: n.Text, variable: -1})
+				if k >= 0 && tokens[k].variable < 0 {
+					tokens[k].literal += n.Text
+				} else if n.Text != "" {
+					tokens = append(tokens, token{literal: n.Text, variable: -1})
+				}
 			case template.Slot:
 				k, again := index[n.Name]
 				if !again {
@@ -77,23 +115,12 @@ func newPattern(messages []TemplateMessage, templates []template.Template) (patt
 				p.repeated = p.repeated || again
 				tokens = append(tokens, token{variable: k})
 			default:
-				p.opaque = true
-				if reason == "" {
-					reason = n.Reason
-				}
 				tokens = append(tokens, token{variable: len(p.names)})
 				p.names = append(p.names, "")
 			}
 		}
 		p.messages = append(p.messages, tokens)
 	}
-	if len(p.names) > 0 && p.letters < minFixed {
-		return pattern{roles: p.roles}, "it has fewer than 8 letters of fixed text"
-	}
-	if p.letters == 0 {
-		return pattern{roles: p.roles}, "it has no text"
-	}
-	return p, reason
 }
 
 // usable is false for patterns that are no evidence of anything.
@@ -130,7 +157,11 @@ func IsSystem(role string) bool { return normalRole(role) == "system" }
 func (p *pattern) trimmed() (pattern, bool) {
 	out := *p
 	out.messages = make([][]token, len(p.messages))
-	changed := false
+	changed := p.blocks != nil
+	if changed {
+		blocks := *p.blocks
+		blocks.trimmed, out.blocks = true, &blocks
+	}
 	for i, tokens := range p.messages {
 		out.messages[i] = tokens
 		k := len(tokens) - 1
@@ -174,6 +205,9 @@ func (p *pattern) key() string {
 	}
 	if p.opaque {
 		b.WriteByte(1)
+	}
+	if p.blocks != nil {
+		fmt.Fprintf(&b, "\x02%v", p.blocks.messages)
 	}
 	return b.String()
 }

@@ -18,11 +18,11 @@ type placeholder struct{ name string }
 
 var _ template.Template = placeholder{}
 
-func (placeholder) Partials() []string                    { return nil }
-func (placeholder) PartialLine(string) int                { return 1 }
-func (p placeholder) Variables() []string                 { return []string{p.name} }
-func (placeholder) Structured() []string                  { return nil }
-func (placeholder) Parts(*template.Shape) []template.Part { return nil }
+func (placeholder) Partials() []string                      { return nil }
+func (placeholder) PartialLine(string) int                  { return 1 }
+func (p placeholder) Variables() []string                   { return []string{p.name} }
+func (placeholder) Structured() []string                    { return nil }
+func (placeholder) Parts(map[string]string) []template.Part { return nil }
 
 func (p placeholder) Expand(template.Lookup) (template.Template, error) { return p, nil }
 

@@ -40,10 +40,19 @@ func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
 			c.structured[name] = true
 		}
 	}
-	c.pattern, c.unmatchable = newPattern(messages, c.templates)
+	c.pattern, c.unmatchable = newPattern(messages, c.templates, c.types())
 	if bare {
 		c.pattern.roles[0] = anyRole
 	}
+}
+
+// types are the declared types of variables.
+func (c *compiled) types() map[string]string {
+	types := make(map[string]string, len(c.specs))
+	for name, spec := range c.specs {
+		types[name] = spec.Type
+	}
+	return types
 }
 
 // Render fills in the variables. Nothing is HTML-escaped: prompts are not HTML.

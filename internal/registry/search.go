@@ -11,11 +11,16 @@ const maxSolutions = 8
 
 // search fits a pattern in which variables are repeated, across messages too:
 // all places of one variable must hold the same text. It backtracks within
-// searchBudget steps.
-func (p *pattern) search(texts []string) solution {
+// searchBudget steps. fixed are the variables of which one place is sure.
+func (p *pattern) search(texts []string, fixed []bool) solution {
 	w := searcher{pattern: p, texts: texts, steps: searchBudget, values: make([]string, len(p.names)), bound: make([]bool, len(p.names))}
 	w.message(0)
 	out := solution{values: w.first, sure: w.sure}
+	if w.found >= maxSolutions {
+		for i := range out.sure {
+			out.sure[i] = out.sure[i] && fixed[i] // there may be more ways
+		}
+	}
 	switch {
 	case w.steps <= 0:
 		out.state = undecided

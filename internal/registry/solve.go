@@ -25,6 +25,8 @@ type solution struct {
 	// values by variable; sure[i] tells whether values[i] is the only one.
 	values []string
 	sure   []bool
+	// blocks say what the pattern's blocks did; nil without any.
+	blocks *unfolded
 }
 
 // solve fits one text a message to the pattern.
@@ -32,22 +34,29 @@ func (p *pattern) solve(texts []string) solution {
 	if len(texts) < len(p.messages) {
 		return solution{}
 	}
-	s := solution{values: make([]string, len(p.names)), sure: make([]bool, len(p.names))}
 	for i, tokens := range p.messages {
-		if !fit(tokens, texts[i], &s) {
+		if !fit(tokens, texts[i], nil) {
 			return solution{}
 		}
 	}
+	s := solution{values: make([]string, len(p.names)), sure: make([]bool, len(p.names))}
+	for i, tokens := range p.messages {
+		fit(tokens, texts[i], &s)
+	}
 	s.state = solved
 	if p.repeated {
-		return p.search(texts)
+		s = p.search(texts, s.sure)
+	}
+	if p.blocks != nil && s.state != unsolved {
+		return p.unfold(texts, s)
 	}
 	return s
 }
 
 // fit places every literal as early and as late as possible. The text fits when
 // the early placement exists; a variable is sure when both placements agree on
-// its ends. Repeated variables are not compared here.
+// its ends. Repeated variables are not compared here. Without s it is only told
+// whether the text fits.
 func fit(tokens []token, text string, s *solution) bool {
 	if len(tokens) == 0 {
 		return text == ""
@@ -88,6 +97,9 @@ func fitMiddle(tokens []token, text string, start, end int, s *solution) bool {
 		}
 		early = append(early, at+k)
 		at += k + len(t.literal)
+	}
+	if s == nil {
+		return true
 	}
 	late := append(lateRoom[:0], early...)
 	for i, k, to := len(tokens)-1, len(late)-1, end; i >= 0; i-- {

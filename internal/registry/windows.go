@@ -3,6 +3,8 @@
 
 package registry
 
+import "strings"
+
 type windowTable struct {
 	size   int
 	top    uint64
@@ -73,22 +75,61 @@ func hashOf(window string) uint64 {
 	return h
 }
 
-// find rolls the hash over the text and visits the anchors of known windows.
+// find rolls the hash over the text between its marks, and visits the anchors of
+// known windows; at counts from the begin mark on.
 func (s *windowTable) find(text string, visit func(a anchor, at int)) {
-	if len(text) < s.size {
+	if len(text)+2 < s.size {
 		return
 	}
-	h := hashOf(text[:s.size])
-	for at := 0; ; at++ {
-		f := filterIndex(h)
-		if s.filter[f>>6]&(1<<(f&63)) != 0 {
-			for _, a := range s.table[h] {
-				visit(a, at)
-			}
-		}
-		if at+s.size == len(text) {
-			return
-		}
-		h = (h-uint64(text[at])*s.top)*hashBase + uint64(text[at+s.size])
+	h := uint64(beginMark[0])
+	for i := 1; i < s.size; i++ {
+		h = h*hashBase + uint64(markedByte(text, i))
 	}
+	s.look(h, 0, visit)
+	leaving := uint64(beginMark[0])
+	for end := s.size; end <= len(text); end++ {
+		at := end - s.size
+		h = (h-leaving*s.top)*hashBase + uint64(text[end-1])
+		leaving = uint64(text[at])
+		if f := filterIndex(h); s.filter[f>>6]&(1<<(f&63)) != 0 {
+			s.look(h, at+1, visit)
+		}
+	}
+	if end := len(text) + 1; end >= s.size {
+		h = (h-leaving*s.top)*hashBase + uint64(endMark[0])
+		s.look(h, end-s.size+1, visit)
+	}
+}
+
+func (s *windowTable) look(h uint64, at int, visit func(a anchor, at int)) {
+	for _, a := range s.table[h] {
+		visit(a, at)
+	}
+}
+
+// markedByte is a byte of the text between its marks.
+func markedByte(text string, i int) byte {
+	switch {
+	case i == 0:
+		return beginMark[0]
+	case i <= len(text):
+		return text[i-1]
+	}
+	return endMark[0]
+}
+
+// hasAt tells whether the text between its marks goes on with the literal, which
+// may begin and end with a mark, from there on.
+func hasAt(text string, from int, literal string) bool {
+	if from == 0 {
+		if literal == "" || literal[0] != beginMark[0] {
+			return literal == ""
+		}
+		from, literal = 1, literal[1:]
+	}
+	if text = text[from-1:]; len(literal) > len(text) {
+		last := len(literal) - 1
+		return last == len(text) && literal[last] == endMark[0] && literal[:last] == text
+	}
+	return strings.HasPrefix(text, literal)
 }

@@ -83,7 +83,7 @@ func (p *identityProcessor) read(td ptrace.Traces) (calls, tools []reading) {
 				if !ok {
 					continue
 				}
-				p.resolver.Note(span.TraceID(), span.SpanID(), span.ParentSpanID(), call)
+				p.resolver.Note(span, call)
 				r := reading{span: span, call: call, environment: environment}
 				if call.Kind == genai.KindTool {
 					tools = append(tools, r)

@@ -65,7 +65,7 @@ func (t *Template) Variables() []string {
 
 // Parts are the literals and the fields. A field with a conversion or a format
 // specification does not print its value as it is.
-func (t *Template) Parts(*template.Shape) []template.Part {
+func (t *Template) Parts(map[string]string) []template.Part {
 	var parts []template.Part
 	for _, f := range t.fields {
 		switch {

@@ -195,7 +195,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var want strings.Builder
-		for _, part := range parsed.Parts(&template.Shape{}) {
+		for _, part := range parsed.Parts(nil) {
 			switch part.Kind {
 			case template.Literal:
 				want.WriteString(part.Text)

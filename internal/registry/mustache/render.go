@@ -19,6 +19,7 @@ type MissingError = template.MissingError
 // section whose value is not there is false, as in the specification.
 func (t *Template) Render(vars map[string]any) (string, error) {
 	r := renderer{stack: []any{vars}}
+	r.out.Grow(min(len(t.Source)+512, 16<<10))
 	if err := r.nodes(t.Nodes); err != nil {
 		return "", err
 	}

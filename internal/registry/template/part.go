@@ -3,6 +3,11 @@
 
 package template
 
+import (
+	"strconv"
+	"strings"
+)
+
 // PartKind is the kind of a Part.
 type PartKind uint8
 
@@ -12,8 +17,12 @@ const (
 	Literal PartKind = iota
 	// Slot is where a variable's value stands, as it is.
 	Slot
-	// Loop is where a list is repeated; unrolled once the shape says how often.
+	// Choice is one of two lists of parts, by the answer to a question.
+	Choice
+	// Loop repeats its body for each item of a list.
 	Loop
+	// Position is where the place of an item in a Loop is printed.
+	Position
 	// Opaque is text of which only the place is known.
 	Opaque
 )
@@ -23,79 +32,107 @@ type Part struct {
 	Kind PartKind
 	// Text of a Literal.
 	Text string
-	// Name of the variable of a Slot (a path, such as items[0].name, within a
-	// list), or of the list of a Loop.
+	// Name of the variable of a Slot, or of the list of a Loop. The items of the
+	// list docs are docs[] in the names of its body, their fields docs[].title; of
+	// an unrolled body they are docs[0] and so on.
 	Name string
-	// Inexact slots hold a text that several values of the variable give.
-	Inexact bool
-	// Default is what the template prints for a Slot's variable without a value.
-	Default *string
+	// Question decides a Choice.
+	Question Question
+	// Body is what a Loop repeats, or a Choice prints when the answer is yes; Else
+	// what they print otherwise.
+	Body, Else []Part
+	// From is the number of the first item, at a Position.
+	From int
 	// Reason says why an Opaque part cannot be taken back.
 	Reason string
 }
 
-// Question is what a block decides by: whether a variable is true, or whether it
-// equals a text.
+// Asks is what a Question is about.
+type Asks uint8
+
+// Kinds of questions.
+const (
+	// True asks whether a variable is true, as the template language has it.
+	True Asks = iota
+	// Equal asks whether a variable equals a text.
+	Equal
+	// Defined asks whether a variable has a value.
+	Defined
+	// First and Last ask for the place of the item that Name is.
+	First
+	Last
+)
+
+// Question is what a Choice decides by.
 type Question struct {
+	Asks Asks
 	Name string
-	// Compared is true for equality with Text.
-	Compared bool
-	Text     string
+	// Text of Equal.
+	Text string
 }
 
-// Shape says what the blocks of a template did.
-type Shape struct {
-	Answers map[Question]bool
-	// Counts is how often each list is repeated.
-	Counts map[string]int
-	// Asked is the first question without an answer.
-	Asked *Question
+// Walk visits parts and those within them.
+func Walk(parts []Part, visit func(Part)) {
+	for _, p := range parts {
+		visit(p)
+		Walk(p.Body, visit)
+		Walk(p.Else, visit)
+	}
 }
 
-// Answer is what the shape says to a question. It is false, and noted, when the
-// shape does not say.
-func (s *Shape) Answer(q Question) bool {
-	if answer, ok := s.Known(q); ok {
-		return answer
+// Unroll is what a Loop prints of a list of n items.
+func (p Part) Unroll(n int) []Part {
+	if n == 0 {
+		return p.Else
 	}
-	if s.Asked == nil {
-		s.Asked = &q
-	}
-	return false
-}
-
-// Known tells what follows from the answers so far.
-func (s *Shape) Known(q Question) (answer, ok bool) {
-	if answer, ok = s.Answers[q]; ok {
-		return answer, true
-	}
-	if value, ok := s.Value(q.Name); ok {
-		if q.Compared {
-			return value == q.Text, true
-		}
-		return value != "", true
-	}
-	if truth, ok := s.Answers[Question{Name: q.Name}]; ok && q.Compared && truth == (q.Text == "") {
-		return false, true
-	}
-	return false, false
-}
-
-// Value is the text that a variable must have had, if the answers say so.
-func (s *Shape) Value(name string) (string, bool) {
-	for q, answer := range s.Answers {
-		if answer && q.Compared && q.Name == name {
-			return q.Text, true
-		}
-	}
-	return "", false
-}
-
-// With is the shape with one more answer.
-func (s *Shape) With(q Question, answer bool) *Shape {
-	out := &Shape{Answers: map[Question]bool{q: answer}, Counts: s.Counts}
-	for k, v := range s.Answers {
-		out.Answers[k] = v
+	var out []Part
+	for i := range n {
+		item := item{list: p.Name + "[]", place: p.Name + "[" + strconv.Itoa(i) + "]", index: i, last: i == n-1}
+		out = append(out, item.parts(p.Body)...)
 	}
 	return out
 }
+
+// item is one item of a list.
+type item struct {
+	// list is how parts of a body name the item, place how its own do.
+	list, place string
+	index       int
+	last        bool
+}
+
+func (i item) name(name string) string {
+	if rest, ok := strings.CutPrefix(name, i.list); ok {
+		return i.place + rest
+	}
+	return name
+}
+
+func (i item) parts(parts []Part) []Part {
+	out := make([]Part, 0, len(parts))
+	for _, p := range parts {
+		if p.Name == i.list && p.Kind == Position {
+			out = append(out, Part{Kind: Literal, Text: strconv.Itoa(i.index + p.From)})
+			continue
+		}
+		if p.Kind == Choice && p.Question.Name == i.list && p.Question.Asks >= First {
+			yes := i.index == 0
+			if p.Question.Asks == Last {
+				yes = i.last
+			}
+			if yes {
+				out = append(out, i.parts(p.Body)...)
+			} else {
+				out = append(out, i.parts(p.Else)...)
+			}
+			continue
+		}
+		p.Name, p.Question.Name = i.name(p.Name), i.name(p.Question.Name)
+		p.Body, p.Else = i.parts(p.Body), i.parts(p.Else)
+		out = append(out, p)
+	}
+	return out
+}
+
+// IsItem tells whether the name is an item of a list, or in one.
+func IsItem(name string) bool { return strings.Contains(name, "[") }

@@ -28,10 +28,9 @@ type Template interface {
 	Structured() []string
 	// Render fills in the variables. A *MissingError names one without a value.
 	Render(vars map[string]any) (string, error)
-	// Parts is what rendered texts look like when the blocks do what the shape
-	// says. What the shape does not say is asked of it, and a template that asked
-	// is to be called again.
-	Parts(shape *Shape) []Part
+	// Parts is what rendered texts look like. types are the types that variables
+	// are declared to have (string, number, boolean, list or object).
+	Parts(types map[string]string) []Part
 }
 
 // Lookup returns the source of a partial, and the Lookup that holds for the

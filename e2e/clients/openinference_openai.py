@@ -1,0 +1,10 @@
+# Copyright The Spanloop Authors
+# SPDX-License-Identifier: Apache-2.0
+
+from openinference.instrumentation.openai import OpenAIInstrumentor
+
+import shop
+
+shop.telemetry()
+OpenAIInstrumentor().instrument()
+shop.main("openinference-instrumentation-openai")

@@ -1,0 +1,10 @@
+# Copyright The Spanloop Authors
+# SPDX-License-Identifier: Apache-2.0
+
+from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+
+import shop
+
+shop.telemetry(logs=True)
+OpenAIInstrumentor().instrument()
+shop.main("opentelemetry-instrumentation-openai-v2")
