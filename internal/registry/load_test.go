@@ -94,6 +94,7 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		"wrong type":              {map[string]string{one: "time: 2026-01-01\nmessages: 7\n"}, []string{one + ":2: not valid YAML for this file: cannot unmarshal !!int `7`"}},
 		"wrong type of a time":    {map[string]string{one: "template: t\ntime: soon\n"}, []string{one + `:2: not valid YAML for this file: "soon" is no time`}},
+		"a date in quotes":        {map[string]string{one: "template: t\ntime: \"2026-01-01\"\n"}, []string{one + `:2: not valid YAML for this file: "2026-01-01" is a text: write the date without quotes`}},
 		"unknown key":             {map[string]string{one: simple + "mdl: x\n"}, []string{one + ":3: not valid YAML for this file: field mdl not found"}},
 		"duplicate key":           {map[string]string{one: simple + "time: 2026-01-02\n"}, []string{one + `:3: not valid YAML for this file: mapping key "time" already defined at line 1`}},
 		"duplicate key in params": {map[string]string{one: simple + "params:\n  a: 1\n  a: 2\n"}, []string{one + `:5: key "a" occurs twice`}},

@@ -76,6 +76,9 @@ func yamlError(data []byte, err error) error {
 	}
 	if text, ok := badTime(err); ok {
 		line, reason = valueLine(data, text), show(text)+" is no time: 2026-01-31 or 2026-01-31T12:00:00Z is expected"
+		if _, err := time.Parse(time.DateOnly, text); err == nil {
+			reason = show(text) + " is a text: write the date without quotes"
+		}
 	}
 	reason = goType.ReplaceAllString(reason, "")
 	return failAt(line, "%s", "not valid YAML for this file: "+reason)
