@@ -276,7 +276,7 @@ func TestFindIsStableOverTime(t *testing.T) {
 func TestFindBoundsWhatItKeeps(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	s := newSketch()
-	for range 20_000 {
+	for range 3_000 {
 		var b strings.Builder
 		for range 30 {
 			fmt.Fprintf(&b, "w%x ", random.Uint64())
