@@ -15,7 +15,7 @@ SEED ?= 1
 # Embedded files are sources too.
 SOURCES := $(shell find cmd internal processor exporter receiver extension examples -type f -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients sources e2e-clients bench bench-lookup bench-query interleaved inversion simulations fuzz crash soak distribution-update tidy clean
+.PHONY: help build test demo vet lint fmt unit e2e conformance reader readers iceberg objectstore fetch-clients sources e2e-clients bench bench-lookup bench-query bench-late interleaved inversion simulations fuzz crash soak distribution-update tidy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | column -t -s "$$(printf '\t')"
@@ -139,6 +139,9 @@ bench-lookup: ## one span and one trace by id in SPANS rows (10,000,000; SPANS=1
 bench-query: ## memory and processor time of statements over all of SPANS rows (20,000,000), and over FILES small files (3,000)
 	@SPANLOOP_QUERY=$(or $(SPANS),20000000) SPANLOOP_FILES=$(or $(FILES),3000) \
 	  $(GO) test -run 'QueryFigures|ManyFilesFigures' -v -count 1 -timeout 60m ./internal/query | grep -vE '^(=== |--- PASS|PASS$$)'
+
+bench-late: ## time of statements over SPANS (1,000,000) spans that say all themselves, nothing, or all on one span of a trace
+	@SPANLOOP_LATE=$(or $(SPANS),1000000) $(GO) test -run LateIdentityFigures -v -count 1 -timeout 60m ./internal/query | sed -nE 's/^ +latefigures_test.go:[0-9]+: //p; /^(FAIL|--- *FAIL)/p'
 
 interleaved: build ## identity of TRACES (10,000) agent traces that overlap, in end-time and in random order
 	@SPANLOOP_TRACES=$(or $(TRACES),10000) $(GO) test -tags e2e -run InterleavedTraces -v -count 1 -timeout 20m ./e2e/... | grep -vE '^(=== |PASS$$)'

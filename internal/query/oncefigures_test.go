@@ -29,7 +29,7 @@ func TestQueryFigures(t *testing.T) {
 	}
 	spans, _ := strconv.Atoi(os.Getenv("SPANLOOP_QUERY"))
 	if spans == 0 {
-		t.Skip("SPANLOOP_QUERY=5000000 measures")
+		t.Skip("a measurement: make bench-query")
 	}
 	dir := t.TempDir()
 	fillForLookUp(t, dir, spans)
@@ -58,7 +58,7 @@ func TestQueryFigures(t *testing.T) {
 func TestManyFilesFigures(t *testing.T) {
 	count, _ := strconv.Atoi(os.Getenv("SPANLOOP_FILES"))
 	if count == 0 {
-		t.Skip("SPANLOOP_FILES=3000 measures (1 GB for each thousand)")
+		t.Skip("a measurement, which takes 1 GB for each thousand files: make bench-query")
 	}
 	dir := write(t, t.TempDir(), 3, "support")
 	path := spanFile(t, dir)

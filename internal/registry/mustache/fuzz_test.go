@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		nodes, flat := expanded.Flat()
+		nodes, flat := flatOf(expanded)
 		if !flat {
 			return
 		}

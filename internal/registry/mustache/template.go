@@ -104,14 +104,3 @@ func walk(nodes []Node, visit func(Node)) {
 		walk(n.Nodes, visit)
 	}
 }
-
-// Flat returns the template as literals and variables alone. It is false when
-// the template holds sections, which cannot be taken back from their output.
-func (t *Template) Flat() ([]Node, bool) {
-	for _, n := range t.Nodes {
-		if n.Kind != Text && n.Kind != Variable {
-			return nil, false
-		}
-	}
-	return t.Nodes, true
-}
