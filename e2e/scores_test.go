@@ -44,7 +44,7 @@ exporters:
 service:
   pipelines:
     traces: {receivers: [otlp], processors: [genai_identity, genai_eval], exporters: [genai_parquet]}
-    logs: {receivers: [otlp], exporters: [genai_parquet]}
+    logs: {receivers: [otlp], processors: [genai_identity], exporters: [genai_parquet]}
   telemetry:
     metrics:
       readers: [{pull: {exporter: {prometheus: {host: localhost, port: %d}}}}]

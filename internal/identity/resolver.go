@@ -43,6 +43,7 @@ type Resolver struct {
 	variants *cache[string]
 	prints   *cache[string]
 	answers  answers
+	contents contents
 
 	mu    sync.Mutex
 	state atomic.Pointer[state]

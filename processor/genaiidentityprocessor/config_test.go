@@ -78,8 +78,10 @@ func TestLifecycle(t *testing.T) {
 	}
 	_, err := factory.CreateTraces(t.Context(), processortest.NewNopSettings(Type), nil, consumertest.NewNop())
 	assert.Error(t, err, "a configuration of another component")
-	_, err = factory.CreateLogs(t.Context(), processortest.NewNopSettings(Type), factory.CreateDefaultConfig(), consumertest.NewNop())
-	assert.Error(t, err, "traces only")
+	_, err = factory.CreateLogs(t.Context(), processortest.NewNopSettings(Type), nil, consumertest.NewNop())
+	assert.Error(t, err, "a configuration of another component")
+	_, err = factory.CreateMetrics(t.Context(), processortest.NewNopSettings(Type), factory.CreateDefaultConfig(), consumertest.NewNop())
+	assert.Error(t, err, "no metrics")
 }
 
 // An error of what comes next reaches the sender, which can send again.

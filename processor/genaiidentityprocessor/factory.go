@@ -5,7 +5,6 @@ package genaiidentityprocessor
 
 import (
 	"context"
-	"fmt"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -22,19 +21,27 @@ const scopeName = "github.com/spanloop/spanloop/processor/genaiidentityprocessor
 // NewFactory returns the processor's factory.
 func NewFactory() processor.Factory {
 	return processor.NewFactory(Type, createDefaultConfig,
-		processor.WithTraces(createTraces, component.StabilityLevelAlpha))
+		processor.WithTraces(createTraces, component.StabilityLevelAlpha),
+		processor.WithLogs(createLogs, component.StabilityLevelAlpha))
 }
 
 func createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
-	config, ok := cfg.(*Config)
-	if !ok {
-		return nil, fmt.Errorf("%s: unexpected configuration %T", Type, cfg)
-	}
-	p, err := newProcessor(set, config)
+	p, err := processorOf(set, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return processorhelper.NewTraces(ctx, set, cfg, next, p.processTraces,
+		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
+		processorhelper.WithStart(p.start),
+		processorhelper.WithShutdown(p.shutdown))
+}
+
+func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	p, err := processorOf(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, cfg, next, p.processLogs,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		processorhelper.WithStart(p.start),
 		processorhelper.WithShutdown(p.shutdown))

@@ -23,12 +23,15 @@ const (
 	maxProblemBytes = 200
 )
 
+// identityProcessor serves the pipelines of one configuration.
 type identityProcessor struct {
 	config    *Config
 	logger    *zap.Logger
 	telemetry *telemetry
 	resolver  *identity.Resolver
 	live      atomic.Pointer[liveRegistry]
+	// pipelines counts those that have started, under the lock of processors.
+	pipelines int
 }
 
 func newProcessor(set processor.Settings, config *Config) (*identityProcessor, error) {
@@ -83,6 +86,7 @@ func (p *identityProcessor) read(td ptrace.Traces) (calls, tools []reading) {
 				if !ok {
 					continue
 				}
+				p.resolver.Complete(span.TraceID(), span.SpanID(), call)
 				p.resolver.Note(span, call)
 				r := reading{span: span, call: call, environment: environment}
 				if call.Kind == genai.KindTool {

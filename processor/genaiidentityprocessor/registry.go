@@ -4,7 +4,6 @@
 package genaiidentityprocessor
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -61,9 +60,9 @@ func (p *identityProcessor) registryProblems() (failures, warnings int) {
 	return failures, warnings
 }
 
-// start finds the extension, or opens the folder. Broken files and a missing
+// open finds the extension, or opens the folder. Broken files and a missing
 // folder are logged, and the processor runs on with what there is.
-func (p *identityProcessor) start(_ context.Context, host component.Host) error {
+func (p *identityProcessor) open(host component.Host) error {
 	if p.config.Registry == "" {
 		return nil
 	}
@@ -103,7 +102,7 @@ func (p *identityProcessor) logProblem(problem registry.Problem) {
 	p.logger.Warn(message, zap.String("file", problem.File), zap.Int("line", problem.Line), zap.String("reason", problem.Reason))
 }
 
-func (p *identityProcessor) shutdown(context.Context) error {
+func (p *identityProcessor) close() error {
 	var err error
 	if live := p.live.Swap(nil); live != nil && live.close != nil {
 		err = live.close()

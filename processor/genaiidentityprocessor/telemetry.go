@@ -89,7 +89,7 @@ type telemetry struct {
 	logger              *zap.Logger
 	spans, unresolved   metric.Int64Counter
 	problems, tools     metric.Int64Counter
-	duplicates          metric.Int64Counter
+	duplicates, events  metric.Int64Counter
 	byResolution, byWhy map[string]metric.MeasurementOption
 	byProblem, byTool   map[string]metric.MeasurementOption
 	registryProblems    metric.Int64ObservableGauge
@@ -116,7 +116,7 @@ func newTelemetry(set component.TelemetrySettings, registryProblems func() (fail
 		byTool: options("version", knownTools),
 	}
 	meter := set.MeterProvider.Meter(scopeName)
-	var errs [6]error
+	var errs [7]error
 	t.spans, errs[0] = meter.Int64Counter("otelcol_processor_genai_identity_spans",
 		metric.WithUnit("{span}"), metric.WithDescription("GenAI spans by the rung on which their prompt was resolved."))
 	t.unresolved, errs[1] = meter.Int64Counter("otelcol_processor_genai_identity_unresolved",
@@ -127,7 +127,9 @@ func newTelemetry(set component.TelemetrySettings, registryProblems func() (fail
 		metric.WithUnit("{span}"), metric.WithDescription("Spans of tool executions: version known, or the reason why not."))
 	t.duplicates, errs[4] = meter.Int64Counter("otelcol_processor_genai_identity_duplicates",
 		metric.WithUnit("{span}"), metric.WithDescription("Spans that describe a model call for which another span counts."))
-	t.registryProblems, errs[5] = meter.Int64ObservableGauge("otelcol_processor_genai_identity_registry_problems",
+	t.events, errs[5] = meter.Int64Counter("otelcol_processor_genai_identity_log_events",
+		metric.WithUnit("{event}"), metric.WithDescription("Log events with content of calls by the rung on which their prompt was resolved."))
+	t.registryProblems, errs[6] = meter.Int64ObservableGauge("otelcol_processor_genai_identity_registry_problems",
 		metric.WithUnit("{problem}"), metric.WithDescription("What is wrong in the registry's files now, by level."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
@@ -151,7 +153,7 @@ func (t *telemetry) shutdown() error {
 	return t.registration.Unregister()
 }
 
-// record adds a batch to the metrics.
+// record adds a batch of spans to the metrics.
 func (t *telemetry) record(ctx context.Context, c *counts) {
 	for value, n := range c.resolutions {
 		t.spans.Add(ctx, n, t.byResolution[value])
@@ -159,14 +161,26 @@ func (t *telemetry) record(ctx context.Context, c *counts) {
 	for value, n := range c.reasons {
 		t.unresolved.Add(ctx, n, t.byWhy[value])
 	}
-	for value, n := range c.problems {
-		t.problems.Add(ctx, n, t.byProblem[value])
-	}
 	for value, n := range c.tools {
 		t.tools.Add(ctx, n, t.byTool[value])
 	}
 	if c.duplicates > 0 {
 		t.duplicates.Add(ctx, c.duplicates)
+	}
+	t.recordProblems(ctx, c)
+}
+
+// recordEvents adds a batch of log events to the metrics.
+func (t *telemetry) recordEvents(ctx context.Context, c *counts) {
+	for value, n := range c.resolutions {
+		t.events.Add(ctx, n, t.byResolution[value])
+	}
+	t.recordProblems(ctx, c)
+}
+
+func (t *telemetry) recordProblems(ctx context.Context, c *counts) {
+	for value, n := range c.problems {
+		t.problems.Add(ctx, n, t.byProblem[value])
 	}
 	if len(c.problems) > 0 {
 		t.log(c.problems, time.Now())
@@ -190,5 +204,5 @@ func (t *telemetry) log(problems map[string]int64, now time.Time) {
 		fields = append(fields, zap.Int64(reason, n))
 	}
 	clear(t.unlogged)
-	t.logger.Warn("GenAI attributes could not be read; the spans carry the names in "+identity.AttrProblems, fields...)
+	t.logger.Warn("GenAI attributes could not be read; the spans and events carry the names in "+identity.AttrProblems, fields...)
 }
