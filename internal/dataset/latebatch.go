@@ -26,6 +26,10 @@ type lateBatch struct {
 	// one after which an end is that of a clock that is wrong.
 	quiet, soon int64
 
+	// bare are the spans that log events may say something about, told what they say.
+	bare map[spanKey]bool
+	told map[spanKey]lateidentity.Told
+
 	fills map[spanKey]lateFill
 	// filled are the files with rows to change, of moving ones those whose
 	// rows are not known to be settled.
@@ -58,12 +62,13 @@ const (
 	ranTool
 	changedTools
 	isFilled
+	isTold
 )
 
 // flagColumns are what tells whether a trace is to be looked at.
 var flagColumns = []string{
 	"trace_id", "start_unix_nano", "duration_ns", "session_id", "user_id", "call_kind", "counted", "tool_name", "tool_version",
-	toolsColumn, "toolset_hash", "prompt_resolution", lateIdentityColumn,
+	toolsColumn, "toolset_hash", "prompt_resolution", "prompt_unresolved_reason", "span_id", lateIdentityColumn,
 }
 
 // flagsOf are what a row says and lacks.
@@ -101,8 +106,12 @@ func flagsOf(rows *parquetfile.Rows, i int) (said uint16) {
 	return said
 }
 
-// reveals tells whether a span of the trace may say what another one lacks.
+// reveals tells whether a span of the trace may say what another one lacks, or a log
+// event what its span does.
 func (t *metTrace) reveals() bool {
+	if t.said&isTold != 0 {
+		return true
+	}
 	for _, both := range []uint16{saysSession | lacksSession, saysUser | lacksUser, saysTools | lacksTool, saysPrompt | lacksPrompt, ranTool | changedTools, isFilled} {
 		if t.said&both == both {
 			return true
@@ -119,6 +128,7 @@ func (b *lateBatch) note(key [16]byte, rows *parquetfile.Rows, i int) {
 	ended := began + duration
 	t.said |= flagsOf(rows, i)
 	t.noteTools(rows, i)
+	b.noteBare(rows, i)
 	t.rows++
 	if ended <= b.soon {
 		t.last = max(t.last, ended)
@@ -175,6 +185,9 @@ func (b *lateBatch) find(ctx context.Context) error {
 		if found {
 			near = append(near, f)
 		}
+	}
+	if err := b.findTold(ctx); err != nil {
+		return err
 	}
 	if err := b.findMoving(ctx); err != nil {
 		return err
@@ -256,7 +269,9 @@ func (b *lateBatch) resolve(ctx context.Context, files []File) error {
 				if !rows.Has(lateIdentityColumn) {
 					place = unmarked
 				}
-				t.spans, t.files = append(t.spans, lateSpan(rows, i, ids)), append(t.files, place)
+				span := lateSpan(rows, i, ids)
+				span.Told = b.told[ids]
+				t.spans, t.files = append(t.spans, span), append(t.files, place)
 			}, wanted)
 			if err != nil {
 				return err

@@ -62,6 +62,7 @@ func (c *compactor) fillLate(ctx context.Context) error {
 		// Some spans are not known, which may say something else.
 		return nil
 	}
+	c.unsettle()
 	for !c.late() {
 		files := c.nextBatch()
 		if len(files) == 0 {
@@ -102,6 +103,7 @@ func (c *compactor) nextBatch() (batch []File) {
 func (c *compactor) fillBatch(ctx context.Context, files []File) error {
 	b := &lateBatch{
 		compactor: c, files: files, traces: map[[16]byte]metTrace{}, fills: map[spanKey]lateFill{},
+		bare: map[spanKey]bool{}, told: map[spanKey]lateidentity.Told{},
 		filled: map[string]bool{}, moving: map[string]bool{}, states: map[lateidentity.State]*lateidentity.State{},
 		quiet: c.began.Add(-c.options.Settle).UnixNano(), soon: c.began.Add(c.options.Settle).UnixNano(),
 	}

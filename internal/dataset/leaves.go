@@ -148,6 +148,19 @@ type contentLeaves struct {
 	CallNames          *parquetfile.Column `path:"tool_calls.list.element.name"`
 	CallArguments      *parquetfile.Column `path:"tool_calls.list.element.arguments"`
 	OutputChars        *parquetfile.Column `path:"output_chars"`
+
+	IdentityID             *parquetfile.Column `path:"identity_id"`
+	PromptName             *parquetfile.Column `path:"prompt_name"`
+	PromptVersion          *parquetfile.Column `path:"prompt_version"`
+	PromptHash             *parquetfile.Column `path:"prompt_hash"`
+	PromptLabel            *parquetfile.Column `path:"prompt_label"`
+	PromptResolution       *parquetfile.Column `path:"prompt_resolution"`
+	PromptUnresolvedReason *parquetfile.Column `path:"prompt_unresolved_reason"`
+	PromptVariablesKeys    *parquetfile.Column `path:"prompt_variables.key_value.key"`
+	PromptVariablesValues  *parquetfile.Column `path:"prompt_variables.key_value.value"`
+	ToolVersions           *parquetfile.Column `path:"tool_versions.list.element"`
+	ToolsetHash            *parquetfile.Column `path:"toolset_hash"`
+	ToolsetCompleteness    *parquetfile.Column `path:"toolset_completeness"`
 }
 
 // referenceLeaves are the columns that the tables prompts and tools share.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/identity"
 )
 
 // contentRow is content of a call that arrived in a log event.
@@ -25,6 +26,8 @@ type contentRow struct {
 	system, input, output, tools string
 	calls                        []genai.ToolCall
 	chars                        int
+	// identity is what the record was stamped with.
+	identity identity.Identity
 }
 
 // WriteLogs writes the score events and the content events of a batch; other
@@ -96,6 +99,9 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, measured 
 		system: clean(c.System.JSON()), input: clean(c.Input.JSON()), output: clean(c.Output.JSON()), tools: clean(c.Tools.JSON()),
 		calls: c.ToolCalls(), chars: utf8.RuneCountInString(c.OutputText()),
 	}
+	if _, stamped := record.Attributes().Get(identity.AttrPromptResolution); stamped {
+		row.identity = identity.FromAttributes(record.Attributes())
+	}
 	if measured != nil {
 		row.chars = measured.outputChars
 	}
@@ -103,6 +109,18 @@ func (p *push) sortEvent(record plog.LogRecord, event *genai.LogEvent, measured 
 	part := partition{name: Unresolved, version: NoVersion, day: dayOf(at)}
 	contents[part] = append(contents[part], row)
 	p.result.Content++
+}
+
+// stampID tells what an event was stamped with from anything else; empty for nothing.
+func stampID(id *identity.Identity) string {
+	if id.Resolution == "" {
+		return ""
+	}
+	texts := []string{id.PromptName, id.PromptVersion, id.PromptHash, id.PromptLabel, id.Resolution, id.UnresolvedReason, id.ToolsetHash}
+	for _, v := range id.Variables {
+		texts = append(texts, v.Name, v.Value)
+	}
+	return digest([]byte(strings.Join(texts, "\x00")))[:16]
 }
 
 // clean replaces what is no UTF-8, which no reader of Parquet accepts.
@@ -129,7 +147,11 @@ func (p *push) writeContents(ctx context.Context, contents map[partition][]conte
 		if err != nil {
 			return err
 		}
-		if err := p.putFile(ctx, TableContent, part.dir(TableContent), encoded, len(rows), rows[0].at, rows[len(rows)-1].at); err != nil {
+		first, last := rows[0].at, rows[0].at
+		for i := range rows {
+			first, last = min(first, rows[i].at), max(last, rows[i].at)
+		}
+		if err := p.putFile(ctx, TableContent, part.dir(TableContent), encoded, len(rows), first, last); err != nil {
 			return err
 		}
 	}
@@ -154,4 +176,19 @@ func (c *contentLeaves) write(part partition, r *contentRow, position int) {
 	c.ToolDefinitions.Optional(r.tools)
 	writeCalls(c.CallIDs, c.CallNames, c.CallArguments, r.calls, clean)
 	c.OutputChars.Int(clampInt32(r.chars))
+	c.writeIdentity(&r.identity)
+}
+
+func (c *contentLeaves) writeIdentity(id *identity.Identity) {
+	c.IdentityID.Optional(stampID(id))
+	c.PromptName.Optional(clean(id.PromptName))
+	c.PromptVersion.Optional(clean(id.PromptVersion))
+	c.PromptHash.Optional(clean(id.PromptHash))
+	c.PromptLabel.Optional(clean(id.PromptLabel))
+	c.PromptResolution.Optional(clean(id.Resolution))
+	c.PromptUnresolvedReason.Optional(clean(id.UnresolvedReason))
+	writeVariables(c.PromptVariablesKeys, c.PromptVariablesValues, id.Variables, clean)
+	writeList(c.ToolVersions, id.ToolVersions, clean)
+	c.ToolsetHash.Optional(clean(id.ToolsetHash))
+	c.ToolsetCompleteness.Optional(clean(id.ToolsetCompleteness))
 }

@@ -34,7 +34,7 @@ var identifying = map[string][]string{
 	TableSpans:    {"trace_id", "span_id"},
 	TableMessages: {"prompt_name", "prompt_version", "date", "hash"},
 	TableScores:   {"trace_id", "span_id", "name", "evaluator_version", "evaluation_id", "time_unix_nano", "event"},
-	TableContent:  {"trace_id", "span_id", "event_id"},
+	TableContent:  {"trace_id", "span_id", "event_id", "identity_id"},
 	TablePrompts:  {"name", "version", "hash", "template"},
 	TableTools:    {"name", "version", "hash", "definition"},
 }

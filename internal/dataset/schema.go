@@ -159,7 +159,7 @@ var spanColumns = []column{
 	{"is_replay", boolType, true, plain, ColumnDoc{Meaning: "true on replayed calls, which are no production traffic"}},
 	{"content_mode", stringType, false, dict, ColumnDoc{Meaning: "full, redacted or hashes: what is stored of texts (docs/privacy.md); null, as full, in files from before there were modes"}},
 	{"redactions", int32Type, false, dict, ColumnDoc{Meaning: "number of values that were replaced in the span"}},
-	{"late_identity", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "columns that other spans of the trace filled in, each with what the span itself gave (null for nothing); null when none was"}},
+	{"late_identity", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "columns that other spans of the trace, or log events of the call, filled in, each with what the span itself gave (null for nothing); null when none was"}},
 	{"attributes", stringMap, true, plain, ColumnDoc{Meaning: "attributes that have no column of their own; values that are no strings as JSON"}},
 	{"attribute_types", stringType, true, dict, ColumnDoc{Meaning: "one letter for each of attributes: string, int, double, bool, json, bytes (y), empty (e)"}},
 	{"lifted", int64Type, true, dict, ColumnDoc{Meaning: "bit set of OpenTelemetry attributes that are held by columns only"}},
@@ -232,6 +232,17 @@ var contentColumns = []column{
 	{"tool_definitions", stringType, false, dict, ColumnDoc{Type: "JSON", Meaning: "as in spans"}},
 	{"tool_calls", callList, true, plain, ColumnDoc{Meaning: "as in spans"}},
 	{"output_chars", int32Type, true, plain, ColumnDoc{Unit: "characters", Meaning: "as in spans"}},
+	{"identity_id", stringType, false, dict, ColumnDoc{Meaning: "hash of what the event was stamped with, for deduplication: it may be sent again when more is known"}},
+	{"prompt_name", stringType, false, dict, ColumnDoc{Meaning: "prompt that the call's events up to this one are made from"}},
+	{"prompt_version", stringType, false, dict, ColumnDoc{Meaning: "as in spans"}},
+	{"prompt_hash", stringType, false, dict, ColumnDoc{Meaning: "as in spans"}},
+	{"prompt_label", stringType, false, dict, ColumnDoc{Meaning: "as in spans"}},
+	{"prompt_resolution", stringType, false, dict, ColumnDoc{Meaning: "as in spans; null when no identity processor saw the event"}},
+	{"prompt_unresolved_reason", stringType, false, dict, ColumnDoc{Meaning: "as in spans"}},
+	{"prompt_variables", stringMap, true, plain, ColumnDoc{Meaning: "as in spans"}},
+	{"tool_versions", stringList, true, dict, ColumnDoc{Meaning: "as in spans"}},
+	{"toolset_hash", stringType, false, dict, ColumnDoc{Meaning: "as in spans"}},
+	{"toolset_completeness", stringType, false, dict, ColumnDoc{Meaning: "as in spans"}},
 }
 
 // columnsOf returns the columns of a table.

@@ -16,8 +16,9 @@ import (
 )
 
 // settledName is the file that names the span files whose traces were complete
-// and looked at. A run looks at other files, and at what these hold of the same
-// traces. Without it all are looked at again, and found as they are to be.
+// and looked at, and the content files that were there then. A run looks at other
+// files, and at what these hold of the same traces. Without it all are looked at
+// again, and found as they are to be.
 const settledName = "_late/settled.json"
 
 // settledFiles are span files by what their names say of their content, with how
@@ -77,7 +78,7 @@ func (l *settledFiles) forget(files []File) {
 func (l *settledFiles) write(ctx context.Context, s store.Store, files []File) error {
 	list := settledList{Format: Format, Files: map[string][]string{}}
 	for _, f := range files {
-		if reach, ok := l.reaches[settledKey(f)]; ok && f.Table == TableSpans {
+		if reach, ok := l.reaches[settledKey(f)]; ok && (f.Table == TableSpans || f.Table == TableContent) {
 			list.Files[reach.String()] = append(list.Files[reach.String()], settledKey(f))
 		}
 	}
@@ -105,7 +106,7 @@ func (c *compactor) inherit(from, to []File) {
 		looked = looked && (c.looked[f.Path] || c.settled.reach(f, c.reach()))
 	}
 	for _, f := range to {
-		if f.Table != TableSpans {
+		if f.Table != TableSpans && f.Table != TableContent {
 			continue
 		}
 		if reach > 0 {

@@ -163,7 +163,7 @@ func (s sourceFiles) view(alike bool) string {
 	if len(s.literals) == 0 {
 		var empty []string
 		for _, c := range columnsOf(s.table) {
-			empty = append(empty, fmt.Sprintf("CAST(NULL AS %s) AS %q", duckType(c.kind), c.name))
+			empty = append(empty, c.null())
 		}
 		return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT %s WHERE false;\n", s.table, strings.Join(empty, ", "))
 	}
@@ -176,9 +176,26 @@ func (s sourceFiles) view(alike bool) string {
 	}
 	// Files from before a column was added lack it.
 	newer := ""
-	if s.table == TableSpans {
-		newer = " UNION ALL BY NAME SELECT CAST(NULL AS VARCHAR) AS " + lateIdentityColumn + " WHERE false"
+	if names := newerColumns[s.table]; len(names) > 0 {
+		var nulls []string
+		for _, c := range columnsOf(s.table) {
+			if slices.Contains(names, c.name) {
+				nulls = append(nulls, c.null())
+			}
+		}
+		newer = " UNION ALL BY NAME SELECT " + strings.Join(nulls, ", ") + " WHERE false"
 	}
 	return fmt.Sprintf("CREATE OR REPLACE VIEW %s_files AS SELECT * FROM read_parquet(%s, hive_partitioning = false, union_by_name = true)%s;\n",
 		s.table, source, newer)
 }
+
+// newerColumns are those that a table has had since its first version and that the
+// views need.
+var newerColumns = map[string][]string{
+	TableSpans: {lateIdentityColumn},
+	TableContent: {"identity_id", "prompt_name", "prompt_version", "prompt_hash", "prompt_label", "prompt_resolution", "prompt_unresolved_reason",
+		"prompt_variables", "tool_versions", "toolset_hash", "toolset_completeness"},
+}
+
+// null is the column without a value.
+func (c column) null() string { return fmt.Sprintf("CAST(NULL AS %s) AS %q", duckType(c.kind), c.name) }

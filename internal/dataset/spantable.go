@@ -144,26 +144,32 @@ func long(c *parquetfile.Column, v genai.Opt[int64]) {
 	}
 }
 
-func (t *spanTable) list(c *parquetfile.Column, items []string) {
+func (t *spanTable) list(c *parquetfile.Column, items []string) { writeList(c, items, t.clean) }
+
+func writeList(c *parquetfile.Column, items []string, clean func(string) string) {
 	if len(items) == 0 {
 		c.Null()
 	}
 	for i, s := range items {
-		c.Item(i, t.clean(s))
+		c.Item(i, clean(s))
+	}
+}
+
+// writeVariables writes a row's variables.
+func writeVariables(names, values *parquetfile.Column, variables []genai.Variable, clean func(string) string) {
+	if len(variables) == 0 {
+		names.Null()
+		values.Null()
+	}
+	for i, v := range variables {
+		names.Item(i, clean(v.Name))
+		values.Item(i, clean(v.Value))
 	}
 }
 
 // writeContent writes messages, variables and tool calls and returns their size.
 func (t *spanTable) writeContent(r *spanRow) (int, error) {
-	keys, values := t.c.PromptVariablesKeys, t.c.PromptVariablesValues
-	if len(r.variables) == 0 {
-		keys.Null()
-		values.Null()
-	}
-	for i, v := range r.variables {
-		keys.Item(i, t.clean(v.Name))
-		values.Item(i, t.clean(v.Value))
-	}
+	writeVariables(t.c.PromptVariablesKeys, t.c.PromptVariablesValues, r.variables, t.clean)
 	inline, err := t.writeHistory(r)
 	if err != nil {
 		return 0, err

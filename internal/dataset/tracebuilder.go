@@ -259,9 +259,13 @@ func fillAttributes(r *row, into pcommon.Map) {
 		if lifted&(1<<bit) == 0 {
 			continue
 		}
-		if own, filled := before[k.column]; filled {
+		switch own, filled := before[k.column]; {
+		case filled && own == lateidentity.Null:
+			// A list that was empty.
+			into.PutEmptySlice(k.key)
+		case filled:
 			into.PutStr(k.key, string(own))
-		} else {
+		default:
 			restore(r, k.column, into.PutEmpty(k.key))
 		}
 	}

@@ -153,7 +153,7 @@ func viewStatements(content, messages bool) string {
 	default:
 		statements += "\nCREATE OR REPLACE VIEW received_spans AS SELECT * FROM stored_spans;\n"
 	}
-	statements += lateView + filledViews
+	statements += lateView(content) + filledViews
 	if messages {
 		statements += historyViews
 	} else {

@@ -16,7 +16,7 @@ import (
 // filledColumns finds the names of columns that other spans of a trace may fill
 // in in a statement's plan, which names what it reads of the files.
 var filledColumns = regexp.MustCompile(
-	`\b(session_id|user_id|prompt_(name|version|hash|label|resolution|unresolved_reason|variables)|variant_id|tool_version)\b`)
+	`\b(session_id|user_id|prompt_(name|version|hash|label|resolution|unresolved_reason|variables)|variant_id|tool_versions?|toolset_(hash|completeness))\b`)
 
 // filledIn finds a statement that may read late_identity, which every plan names.
 var filledIn = regexp.MustCompile(`(?i)late_identity|columns\s*\(`)

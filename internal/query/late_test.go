@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset"
@@ -76,13 +77,36 @@ func (s told) fill(span ptrace.Span, trace byte) {
 	}
 }
 
-// tell stores traces, each span in a push of its own, in order.
+// isEvent tells a log event of the span with that id.
+func (s told) isEvent() bool { return strings.HasPrefix(s.says, "event") }
+
+// fillEvent makes the log event, which holds a message and says what a span would.
+func (s told) fillEvent(record plog.LogRecord, trace byte) {
+	span := ptrace.NewSpan()
+	s.fill(span, trace)
+	record.SetTraceID(span.TraceID())
+	record.SetSpanID(span.SpanID())
+	record.SetTimestamp(span.StartTimestamp())
+	record.SetEventName("gen_ai.user.message")
+	record.Body().SetStr(`{"content":"Hi"}`)
+	span.Attributes().MoveTo(record.Attributes())
+	record.Attributes().Remove("openinference.span.kind")
+}
+
+// tell stores traces, each span and log event in a push of its own, in order.
 func tell(t testing.TB, dir string, traces ...[]told) {
 	t.Helper()
 	w, err := dataset.NewWriter(dir, dataset.WriterOptions{})
 	require.NoError(t, err)
 	for n, trace := range traces {
 		for _, s := range trace {
+			if s.isEvent() {
+				ld := plog.NewLogs()
+				s.fillEvent(ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty(), byte(n+1))
+				_, err := w.WriteLogs(t.Context(), ld)
+				require.NoError(t, err)
+				continue
+			}
 			td := ptrace.NewTraces()
 			s.fill(td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty(), byte(n+1))
 			_, err := w.WriteTraces(t.Context(), td)
@@ -161,6 +185,23 @@ var lateCases = []struct {
 		{3, 1, 5, 6, "tool tool=get toolversion=9"}, {5, 1, 7, 8, "tool tool=get toolversion=8"}, {6, 1, 0, 1, "tool tool=get toolversion=9"},
 		{1, 0, 2, 3, "chat offers=get@7" + named}, {2, 0, 4, 5, "chat offers=get@8" + named}, {4, 0, 9, 9, "chat offers=get@9" + named},
 	}, map[byte]string{3: "get@8", 5: "get@8", 6: "get@9"}},
+	{"a log event of the call tells", []told{{1, 0, 1, 2, "chat" + unresolved}, {1, 0, 1, 1, "event prompt=greet version=3 rung=template"}},
+		map[byte]string{1: "greet@3 template"}},
+	{"before what an agent says", []told{{1, 0, 1, 1, "event prompt=greet version=3 rung=template"}, {1, 2, 1, 2, "chat" + unresolved}, {2, 0, 0, 3, "agent prompt=a version=1 rung=explicit"}},
+		map[byte]string{1: "greet@3 template"}},
+	{"a fingerprint of its text does not", []told{{1, 0, 1, 1, "event prompt=fp-1 version=fp-1 rung=fingerprint"}, {1, 2, 1, 2, "chat" + unresolved}, {2, 0, 0, 3, "agent" + named}},
+		map[byte]string{1: "greet@3 explicit"}},
+	{"but it is better than nothing", []told{{1, 0, 1, 1, "event prompt=fp-1 version=fp-1 rung=fingerprint"}, {1, 0, 1, 2, "chat" + unresolved}},
+		map[byte]string{1: "fp-1@fp-1 fingerprint"}},
+	{"of several events those with most content", []told{{1, 0, 1, 2, "chat" + unresolved}, {1, 0, 1, 1, "event prompt=fp-1 version=fp-1 rung=fingerprint"}, {1, 0, 2, 2, "event" + named}, {1, 0, 3, 3, "event rung=none reason=no_match"}},
+		map[byte]string{1: "greet@3 explicit"}},
+	{"unless they differ", []told{{1, 0, 1, 2, "chat" + unresolved}, {1, 0, 1, 1, "event" + named}, {1, 0, 2, 2, "event prompt=greet version=4 rung=template"}},
+		map[byte]string{1: "none"}},
+	{"events fit several versions", []told{{1, 0, 1, 2, "chat" + unresolved}, {1, 0, 1, 1, "event rung=ambiguous reason=ambiguous"}}, map[byte]string{1: "ambiguous"}},
+	{"content of the span goes before its events", []told{{1, 0, 1, 2, "chat rung=none reason=no_match"}, {1, 0, 1, 1, "event" + named}}, map[byte]string{1: "none"}},
+	{"events name another prompt", []told{{1, 0, 1, 2, "chat prompt=mine rung=none reason=version_unknown"}, {1, 0, 1, 1, "event" + named}}, map[byte]string{1: "mine none"}},
+	{"events of another span", []told{{1, 0, 1, 2, "chat" + unresolved}, {2, 0, 1, 1, "event" + named}}, map[byte]string{1: "none"}},
+	{"a tool that events offer", []told{{2, 1, 1, 2, "tool tool=get"}, {1, 0, 0, 3, "chat" + named}, {1, 0, 1, 1, "event offers=get@7" + named}}, map[byte]string{2: "get@7"}},
 	{"a version that was stamped stands", []told{{2, 1, 1, 2, "tool tool=get toolversion=1"}, {1, 0, 0, 3, "chat offers=get@7" + named}}, map[byte]string{2: "get@1"}},
 }
 

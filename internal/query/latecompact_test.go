@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset"
@@ -59,8 +61,18 @@ func randomTrace(r *rand.Rand) (trace []told) {
 			s.says += " replay=1"
 		}
 		trace = append(trace, s)
+		for range r.IntN(4) * r.IntN(2) {
+			trace = append(trace, randomEvent(r, s))
+		}
 	}
 	return trace
+}
+
+// randomEvent is a log event of a span.
+func randomEvent(r *rand.Rand, span told) told {
+	says := []string{named, named, " prompt=bye version=1 rung=template hash=sha256:bb var=tea", " prompt=fp-1 version=fp-1 rung=fingerprint hash=sha256:f1",
+		" rung=ambiguous reason=ambiguous", " rung=none reason=no_match", " prompt=greet rung=ambiguous reason=ambiguous label=x", ""}
+	return told{span.id, 0, span.at + r.IntN(3), 0, "event" + says[r.IntN(len(says))] + anyOf(r, "offers=get@7", "offers=get@7", "offers=get@8,put@1")}
 }
 
 // tellMixed stores the spans of many traces in random order, and compacts one of
@@ -86,15 +98,23 @@ func tellMixed(t *testing.T, r *rand.Rand, traces int, plain, compacted string) 
 		require.NoError(t, err)
 		n := 0
 		for lot := range slices.Chunk(spans, len(spans)/7+1) {
-			td := ptrace.NewTraces()
+			td, ld := ptrace.NewTraces(), plog.NewLogs()
 			list := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+			events := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 			for _, s := range lot {
-				s.fill(list.AppendEmpty(), byte(s.trace))
-				id := list.At(list.Len() - 1).TraceID()
-				id[14] = byte(s.trace >> 8)
-				list.At(list.Len() - 1).SetTraceID(id)
+				if s.isEvent() {
+					record := events.AppendEmpty()
+					s.fillEvent(record, byte(s.trace))
+					record.SetTraceID(traceNumber(record.TraceID(), s.trace))
+					continue
+				}
+				span := list.AppendEmpty()
+				s.fill(span, byte(s.trace))
+				span.SetTraceID(traceNumber(span.TraceID(), s.trace))
 			}
 			_, err := w.WriteTraces(t.Context(), td)
+			require.NoError(t, err)
+			_, err = w.WriteLogs(t.Context(), ld)
 			require.NoError(t, err)
 			if n++; dir == compacted && n%3 == 2 {
 				compactNow(t, dir)
@@ -102,6 +122,11 @@ func tellMixed(t *testing.T, r *rand.Rand, traces int, plain, compacted string) 
 		}
 		require.NoError(t, w.Close())
 	}
+}
+
+func traceNumber(id pcommon.TraceID, n int) pcommon.TraceID {
+	id[14] = byte(n >> 8)
+	return id
 }
 
 func compactNow(t testing.TB, dir string) dataset.Compaction {
@@ -118,10 +143,10 @@ func compactNow(t testing.TB, dir string) dataset.Compaction {
 	return c
 }
 
-// filledSQL are the columns that other spans may fill in, of some view.
+// filledSQL are the columns that other spans and log events may fill in, of some view.
 const filledSQL = `SELECT trace_id, span_id, session_id, user_id, tool_version, nullif(nullif(prompt_name, '__unresolved__'), '__other__') AS n,
 	nullif(prompt_version, '__none__') AS v, prompt_hash, prompt_label, prompt_resolution, prompt_unresolved_reason, CAST(prompt_variables AS VARCHAR),
-	variant_id, late_identity FROM %s ORDER BY ALL`
+	variant_id, tool_versions, toolset_hash, toolset_completeness, late_identity FROM %s ORDER BY ALL`
 
 func rowsShown(t testing.TB, dir, view string) []string {
 	t.Helper()

@@ -28,10 +28,12 @@ func (t *trace) prompts() map[ID]resolved {
 		}
 		names := t.nearest(s)
 		if len(names) == 0 {
-			found[s.ID] = resolved{s.Stored.Prompt, s.Stored.Variant}
+			if !s.Told.Names && s.Stored.Prompt != s.said.Prompt {
+				found[s.ID] = resolved{s.Stored.Prompt, s.variantOf(s.Stored.Prompt, s.said.Tools)}
+			}
 			continue
 		}
-		found[s.ID] = resolved{s.Own.Prompt, s.Own.Variant}
+		found[s.ID] = resolved{s.said.Prompt, s.said.Variant}
 		lender := chosen(names)
 		if lender != nil && s.saidName().agrees(lender.saidName()) && s.saidVersion().agrees(lender.saidVersion()) {
 			borrowers[lender.ID] = append(borrowers[lender.ID], s)
@@ -41,7 +43,7 @@ func (t *trace) prompts() map[ID]resolved {
 		var texts only
 		for _, s := range calls {
 			if s.Counted {
-				texts.add(s.Own.Prompt.Hash)
+				texts.add(s.said.Prompt.Hash)
 			}
 		}
 		if texts.differ {
@@ -103,20 +105,25 @@ func chosen(names []*Span) (lender *Span) {
 
 // borrow is the call's prompt as the lender names it.
 func (s *Span) borrow(lender *Span) resolved {
-	p := lender.Own.Prompt
-	p.Label = s.Own.Prompt.Label.or(p.Label)
-	if s.Own.Prompt.Variables != "" {
-		p.Variables = s.Own.Prompt.Variables
+	p := lender.said.Prompt
+	p.Label = s.said.Prompt.Label.or(p.Label)
+	if s.said.Prompt.Variables != "" {
+		p.Variables = s.said.Prompt.Variables
 	}
-	r := resolved{prompt: p, variant: Null}
-	if s.Own.Variant != Null {
-		key := p.Hash
-		if key == Null {
-			key = p.Name + "@" + p.Version
-		}
-		r.variant = Text(identity.Variant(string(key), plain(s.Toolset), plain(s.Model), plain(s.Params)))
+	return resolved{p, s.variantOf(p, s.said.Tools)}
+}
+
+// variantOf is the call's variant with a prompt and tools; none for a span that
+// has none.
+func (s *Span) variantOf(p Prompt, tools Tools) Text {
+	if s.Own.Variant == Null {
+		return Null
 	}
-	return r
+	prompt := plain(p.Hash)
+	if prompt == "" && p.Name != Null {
+		prompt = string(p.Name) + "@" + plain(p.Version)
+	}
+	return Text(identity.Variant(prompt, plain(tools.Hash), plain(s.Model), plain(s.Params)))
 }
 
 func plain(t Text) string {

@@ -34,10 +34,19 @@ type Prompt struct {
 	Variables string
 }
 
-// State is what a row holds in the columns that other spans may fill in.
+// Tools is what a row says of the tools that its call offered.
+type Tools struct {
+	// Versions are name@version of each, as EncodeList makes them; empty for none.
+	Versions           string
+	Hash, Completeness Text
+}
+
+// State is what a row holds in the columns that other spans, or log events of its
+// own, may fill in.
 type State struct {
 	Session, User, ToolVersion, Variant Text
 	Prompt                              Prompt
+	Tools                               Tools
 }
 
 // Names of the columns, as late_identity has them.
@@ -53,29 +62,36 @@ const (
 	columnVariables   = "prompt_variables"
 	columnVariant     = "variant_id"
 	columnToolVersion = "tool_version"
+	columnTools       = "tool_versions"
+	columnToolset     = "toolset_hash"
+	columnComplete    = "toolset_completeness"
 )
 
-// texts are the columns of a state but for the variables, in the order in which
-// late_identity has them.
-func (s *State) texts() []struct {
-	column string
-	text   *Text
-} {
-	return []struct {
-		column string
-		text   *Text
-	}{
-		{columnSession, &s.Session},
-		{columnUser, &s.User},
-		{columnName, &s.Prompt.Name},
-		{columnVersion, &s.Prompt.Version},
-		{columnHash, &s.Prompt.Hash},
-		{columnLabel, &s.Prompt.Label},
-		{columnResolution, &s.Prompt.Resolution},
-		{columnReason, &s.Prompt.Reason},
-		{columnVariables, nil},
-		{columnVariant, &s.Variant},
-		{columnToolVersion, &s.ToolVersion},
+// stateColumn is a column of a state: a text, or a list of which only is told that
+// the span gave none.
+type stateColumn struct {
+	name string
+	text *Text
+	list *string
+}
+
+// columns are those of a state in the order in which late_identity has them.
+func (s *State) columns() []stateColumn {
+	return []stateColumn{
+		{columnSession, &s.Session, nil},
+		{columnUser, &s.User, nil},
+		{columnName, &s.Prompt.Name, nil},
+		{columnVersion, &s.Prompt.Version, nil},
+		{columnHash, &s.Prompt.Hash, nil},
+		{columnLabel, &s.Prompt.Label, nil},
+		{columnResolution, &s.Prompt.Resolution, nil},
+		{columnReason, &s.Prompt.Reason, nil},
+		{columnVariables, nil, &s.Prompt.Variables},
+		{columnVariant, &s.Variant, nil},
+		{columnToolVersion, &s.ToolVersion, nil},
+		{columnTools, nil, &s.Tools.Versions},
+		{columnToolset, &s.Tools.Hash, nil},
+		{columnComplete, &s.Tools.Completeness, nil},
 	}
 }
 
@@ -86,18 +102,17 @@ func (s State) Marker(own State) Text {
 		return Null
 	}
 	var b strings.Builder
-	before := own.texts()
-	for i, field := range s.texts() {
+	before := own.columns()
+	for i, c := range s.columns() {
 		value := Null
-		switch {
-		case field.text == nil && s.Prompt.Variables == own.Prompt.Variables:
-			continue
-		case field.text != nil:
-			if value = *before[i].text; value == *field.text {
+		if c.text == nil {
+			if *c.list == *before[i].list {
 				continue
 			}
+		} else if value = *before[i].text; value == *c.text {
+			continue
 		}
-		b.WriteString(`,"` + field.column + `":` + value.json())
+		b.WriteString(`,"` + c.name + `":` + value.json())
 	}
 	return Text("{" + b.String()[1:] + "}")
 }
@@ -122,15 +137,15 @@ func (s State) Before(marker Text) State {
 	if len(before) == 0 {
 		return s
 	}
-	for _, field := range s.texts() {
-		value, filled := before[field.column]
+	for _, c := range s.columns() {
+		value, filled := before[c.name]
 		switch {
 		case !filled:
-		case field.text == nil:
-			// They are filled in where there are none only.
-			s.Prompt.Variables = ""
+		case c.text == nil:
+			// Lists are filled in where there are none only.
+			*c.list = ""
 		default:
-			*field.text = value
+			*c.text = value
 		}
 	}
 	return s
@@ -155,29 +170,40 @@ func Said(marker Text) map[string]Text {
 	return said
 }
 
-// EncodeVariables makes one comparable text of names and values.
-func EncodeVariables(names, values []string) string {
+// EncodeList makes one comparable text of texts.
+func EncodeList(texts []string) string {
 	var b []byte
-	for i, name := range names {
-		for _, text := range []string{name, values[i]} {
-			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
-		}
+	for _, text := range texts {
+		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
 	}
 	return string(b)
 }
 
+// DecodeList is the inverse of EncodeList.
+func DecodeList(encoded string) (texts []string) {
+	for rest := []byte(encoded); len(rest) > 0; {
+		size, n := binary.Uvarint(rest)
+		texts = append(texts, string(rest[n:][:size]))
+		rest = rest[n+int(size):]
+	}
+	return texts
+}
+
+// EncodeVariables makes one comparable text of names and values.
+func EncodeVariables(names, values []string) string {
+	pairs := make([]string, 0, 2*len(names))
+	for i, name := range names {
+		pairs = append(pairs, name, values[i])
+	}
+	return EncodeList(pairs)
+}
+
 // DecodeVariables is the inverse of EncodeVariables.
 func DecodeVariables(encoded string) (names, values []string) {
-	rest := []byte(encoded)
-	next := func() string {
-		size, n := binary.Uvarint(rest)
-		text := string(rest[n:][:size])
-		rest = rest[n+int(size):]
-		return text
-	}
-	for len(rest) > 0 {
-		names = append(names, next())
-		values = append(values, next())
+	pairs := DecodeList(encoded)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		names = append(names, pairs[i])
+		values = append(values, pairs[i+1])
 	}
 	return names, values
 }

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package lateidentity finds out what spans of a trace reveal about each other:
-// session, user, versions of tools, and the prompt of a call. The rules are those
+// session, user, versions of tools, and the prompt of a call; and what log events of
+// a span say of its prompt and tools. The rules are those
 // of the dataset's views (docs/dataset.md, "Late identity"), in Go, for who writes
 // them into rows.
 package lateidentity
@@ -25,12 +26,15 @@ type Span struct {
 	Counted, Replay bool
 	Began, Ended    int64
 	ToolName        Text
-	Offers          []string
-	Toolset         Text
 	Model, Params   Text
 	Marker          Text
 	// Own is what the span itself gave, Stored what the row holds.
 	Own, Stored State
+	// Told is what log events of the span say.
+	Told Told
+
+	// said is what the span itself gave, completed by its log events.
+	said State
 }
 
 // Resolve returns what each of a trace's rows is to hold. Of rows of one span the
@@ -48,15 +52,16 @@ func Resolve(rows []Span) []State {
 		}
 		g.session.add(s.Own.Session)
 		g.user.add(s.Own.User)
+		g.offers = g.offers || s.Told.Offers
 	}
 	prompts := t.prompts()
 	decided := make(map[ID]State, len(t.spans))
 	for _, s := range t.spans {
 		g := people[s.Replay]
-		state := s.Own
+		state := s.said
 		state.Session = g.session.fill(s.Own.Session, s.Stored.Session)
 		state.User = g.user.fill(s.Own.User, s.Stored.User)
-		state.ToolVersion = t.toolVersion(s)
+		state.ToolVersion = t.toolVersion(s, g.offers)
 		if p, ok := prompts[s.ID]; ok {
 			state.Prompt, state.Variant = p.prompt, p.variant
 		}
@@ -72,7 +77,11 @@ func Resolve(rows []Span) []State {
 }
 
 // group are the people of the production calls of a trace, or of its replays.
-type group struct{ session, user only }
+type group struct {
+	session, user only
+	// offers is set when log events offer tools, be it different ones of one call.
+	offers bool
+}
 
 // only is the one value that spans have.
 type only struct {
@@ -125,6 +134,7 @@ func newTrace(rows []Span) *trace {
 	t := &trace{byID: make(map[ID]*Span, len(rows)), fetched: map[ID][]*Span{}, offers: map[offered][]offer{}}
 	for i := range rows {
 		s := &rows[i]
+		s.listen()
 		if known := t.byID[s.ID]; known == nil || s.before(known) {
 			t.byID[s.ID] = s
 		}
@@ -155,7 +165,7 @@ func (s *Span) before(other *Span) bool {
 func (t *trace) offer(s *Span) {
 	versions := map[Text]Text{}
 	twice := map[Text]bool{}
-	for _, text := range s.Offers {
+	for _, text := range DecodeList(s.said.Tools.Versions) {
 		at := strings.LastIndexByte(text, '@')
 		if at < 0 {
 			continue
@@ -176,8 +186,9 @@ func (t *trace) offer(s *Span) {
 
 // toolVersion is the only version of the tool that the trace offered, else the
 // one offered last before the tool ran. What the span was stamped with gives way
-// only where the trace offered several: not all may have been known then.
-func (t *trace) toolVersion(s *Span) Text {
+// only where the trace offered several: not all may have been known then. What was
+// filled in stays where nobody tells, but not where log events contradict each other.
+func (t *trace) toolVersion(s *Span, told bool) Text {
 	if s.Kind != "tool" || s.ToolName == Null {
 		return s.Own.ToolVersion
 	}
@@ -192,15 +203,18 @@ func (t *trace) toolVersion(s *Span) Text {
 	if all.differ {
 		return live.or(s.Own.ToolVersion)
 	}
-	if !all.seen {
+	switch {
+	case !all.seen && told:
+		return s.Own.ToolVersion
+	case !all.seen:
 		return s.Stored.ToolVersion
 	}
 	return s.Own.ToolVersion.or(all.value)
 }
 
-// said is a name or version that is no fingerprint.
-func (s *Span) said(text Text) Text {
-	rung := s.Own.Prompt.Resolution
+// named is a name or version that is no fingerprint.
+func (s *Span) named(text Text) Text {
+	rung := s.said.Prompt.Resolution
 	if (rung == "fingerprint" || rung == Null) && strings.HasPrefix(string(text), "fp-") {
 		return Null
 	}
@@ -208,13 +222,13 @@ func (s *Span) said(text Text) Text {
 }
 
 func (s *Span) saidName() Text {
-	if s.Own.Prompt.Name == "__other__" {
+	if s.said.Prompt.Name == "__other__" {
 		return Null
 	}
-	return s.said(s.Own.Prompt.Name)
+	return s.named(s.said.Prompt.Name)
 }
 
-func (s *Span) saidVersion() Text { return s.said(s.Own.Prompt.Version) }
+func (s *Span) saidVersion() Text { return s.named(s.said.Prompt.Version) }
 
 // mentions tells whether a span names a prompt for others: no model call does for
 // another one, no tool and no evaluation.
@@ -225,11 +239,11 @@ func (s *Span) mentions() bool {
 
 func (s *Span) lends() bool {
 	return s.mentions() && s.saidVersion() != Null &&
-		slices.Contains([]Text{"explicit", "label", "hash", "template"}, s.Own.Prompt.Resolution)
+		slices.Contains([]Text{"explicit", "label", "hash", "template"}, s.said.Prompt.Resolution)
 }
 
 func (s *Span) borrows() bool {
-	return s.Kind == "inference" && slices.Contains([]Text{"none", "ambiguous", "fingerprint"}, s.Own.Prompt.Resolution)
+	return s.Kind == "inference" && slices.Contains([]Text{"none", "ambiguous", "fingerprint"}, s.said.Prompt.Resolution)
 }
 
 func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }

@@ -5,6 +5,7 @@ package lateidentity
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,11 +14,30 @@ import (
 
 func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
 
+var noTools = Tools{Hash: Null, Completeness: Null}
+
+// offered are the tools of a call.
+func offering(versions ...string) Tools {
+	return Tools{Versions: EncodeList(versions), Hash: Text("sha256:" + strings.Join(versions, ",")), Completeness: "full"}
+}
+
+// randomEvents are what log events of a span may say.
+func randomEvents(r *rand.Rand) (events []Event) {
+	for range pick(r, 0, 0, 1, 2, 3) {
+		e := Event{At: int64(r.IntN(3)), ID: Text(rune('a' + r.IntN(9))), Prompt: randomState(r, "inference").Prompt, Tools: noTools}
+		if r.IntN(2) == 0 {
+			e.Tools = pick(r, offering("get@1"), offering("get@1"), offering("get@2"))
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
 // randomState is what a span may give.
 func randomState(r *rand.Rand, kind string) State {
 	s := State{Session: pick(r, Null, Null, "s", "z"), User: pick(r, Null, "u"), ToolVersion: Null, Variant: Null, Prompt: Prompt{
 		Name: Null, Version: Null, Hash: Null, Label: Null, Resolution: Null, Reason: Null,
-	}}
+	}, Tools: noTools}
 	if kind == "tool" {
 		s.ToolVersion = pick(r, Null, Null, "9")
 		return s
@@ -39,20 +59,20 @@ func randomRows(r *rand.Rand) (rows []Span) {
 	for id := range 2 + r.IntN(9) {
 		s := Span{
 			ID: ID{byte(id + 1)}, Kind: pick(r, "inference", "inference", "inference", "agent", "workflow", "tool", "prompt", "evaluation"),
-			Replay: r.IntN(8) == 0, Counted: r.IntN(4) > 0, Began: int64(r.IntN(4)), ToolName: Null, Toolset: Null, Model: Null, Params: Null, Marker: Null,
+			Replay: r.IntN(8) == 0, Counted: r.IntN(4) > 0, Began: int64(r.IntN(4)), ToolName: Null, Model: Null, Params: Null, Marker: Null,
 		}
 		s.Ended = s.Began + int64(r.IntN(3))
 		if id > 0 {
 			s.Parent = ID{byte(1 + r.IntN(id+1))}
 		}
 		s.Own = randomState(r, s.Kind)
-		s.Stored = s.Own
 		switch s.Kind {
 		case "tool":
 			s.ToolName = pick[Text](r, "get", "put")
 		case "inference":
-			s.Offers = pick(r, nil, []string{"get@1"}, []string{"get@2", "put@1"}, []string{"get@1", "get@2"}, []string{"get"})
+			s.Own.Tools = pick(r, noTools, offering("get@1"), offering("get@2", "put@1"), offering("get@1", "get@2"), offering("get"))
 		}
+		s.Stored, s.Told = s.Own, Tell(randomEvents(r))
 		rows = append(rows, s)
 	}
 	return rows
@@ -79,7 +99,16 @@ func TestResolveIsStable(t *testing.T) {
 		for n, i := range order {
 			rows = append(rows, all[i])
 			if n == len(order)/2 {
+				// The log events of some spans come later.
+				for k := range rows {
+					if r.IntN(3) == 0 {
+						rows[k].Told = Told{}
+					}
+				}
 				fill(rows)
+				for k := range rows {
+					rows[k].Told = all[order[k]].Told
+				}
 			}
 		}
 		fill(rows)
@@ -102,13 +131,13 @@ func TestResolveIsStable(t *testing.T) {
 func TestResolveKeepsWhatWasTold(t *testing.T) {
 	lender := State{Session: "s", User: Null, ToolVersion: Null, Variant: Null, Prompt: Prompt{
 		Name: "a", Version: "1", Hash: Null, Label: Null, Resolution: "explicit", Reason: Null,
-	}}
+	}, Tools: noTools}
 	call := State{Session: Null, User: Null, ToolVersion: Null, Variant: "v", Prompt: Prompt{
 		Name: Null, Version: Null, Hash: Null, Label: Null, Resolution: "none", Reason: "no_content",
-	}}
+	}, Tools: noTools}
 	rows := []Span{
 		{ID: ID{1}, Kind: "agent", Own: lender, Stored: lender, Marker: Null},
-		{ID: ID{2}, Parent: ID{1}, Kind: "inference", Counted: true, Own: call, Stored: call, Marker: Null, Toolset: Null, Model: Null, Params: Null},
+		{ID: ID{2}, Parent: ID{1}, Kind: "inference", Counted: true, Own: call, Stored: call, Marker: Null, Model: Null, Params: Null},
 	}
 	fill(rows)
 	require.Equal(t, Text("a"), rows[1].Stored.Prompt.Name)
