@@ -200,6 +200,7 @@ func plantedLogs() plog.Logs {
 	foreign.Attributes().PutStr("gen_ai.response.id", inNames[0])
 	details := record("gen_ai.client.inference.operation.details")
 	plantDialects(details.Attributes(), text)
+	details.Attributes().PutStr(identity.AttrPromptResolution, identity.RungTemplate)
 	user := record("gen_ai.user.message")
 	user.Body().SetEmptyMap().PutStr("content", text)
 	return ld
