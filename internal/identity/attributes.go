@@ -18,6 +18,7 @@ const (
 	AttrPromptVariablePrefix   = "gen_ai.prompt.variable."
 	AttrPromptHash             = "spanloop.prompt.hash"
 	AttrPromptResolution       = "spanloop.prompt.resolution"
+	AttrPromptConfidence       = "spanloop.prompt.confidence"
 	AttrPromptUnresolvedReason = "spanloop.prompt.unresolved_reason"
 	AttrPromptCandidates       = "spanloop.prompt.candidates"
 	AttrPromptLabel            = "spanloop.prompt.label"

@@ -31,6 +31,9 @@ type Identity struct {
 	PromptLabel string
 	// Resolution is one of the Rung constants.
 	Resolution string
+	// Confidence is one of the Confidence constants; empty where no rung found
+	// anything.
+	Confidence string
 	// UnresolvedReason is one of the Reason constants; on an explicit rung it
 	// says what the registry does not know.
 	UnresolvedReason string
@@ -94,6 +97,7 @@ func (i *Identity) putOriginal(attrs pcommon.Map, key, resolvedKey, value string
 func (i *Identity) put(attrs pcommon.Map) {
 	putText(attrs, AttrPromptHash, i.PromptHash)
 	putText(attrs, AttrPromptResolution, i.Resolution)
+	putText(attrs, AttrPromptConfidence, i.Confidence)
 	putText(attrs, AttrPromptUnresolvedReason, i.UnresolvedReason)
 	putText(attrs, AttrPromptLabel, i.PromptLabel)
 	putList(attrs, AttrPromptCandidates, i.Candidates)
@@ -237,6 +241,8 @@ func (i *Identity) read(key string, value pcommon.Value) {
 		i.PromptHash = text(value)
 	case AttrPromptResolution:
 		i.Resolution = text(value)
+	case AttrPromptConfidence:
+		i.Confidence = text(value)
 	case AttrPromptUnresolvedReason:
 		i.UnresolvedReason = text(value)
 	case AttrPromptCandidates:

@@ -20,7 +20,7 @@ import (
 func complete() Identity {
 	return Identity{
 		PromptName: "support", PromptVersion: "v2", PromptHash: "sha256:aa", PromptLabel: "production",
-		Resolution: RungLabel, UnresolvedReason: ReasonAmbiguous, Candidates: []string{"support@v2", "support@v3"},
+		Resolution: RungLabel, Confidence: ConfidenceCertain, UnresolvedReason: ReasonAmbiguous, Candidates: []string{"support@v2", "support@v3"},
 		Partials: []string{"policy@p1"}, Variables: []genai.Variable{{Name: "a", Value: "1"}, {Name: "b", Value: ""}},
 		UncertainVariables: []string{"b"}, ToolVersions: []string{"f@1", "g"}, ToolVersion: "1", ToolUnresolvedReason: ToolReasonNamesOnly,
 		ToolsetHash: "sha256:bb", ToolsetCompleteness: genai.ToolsNamesOnly, ModelHash: "sha256:cc", ParamsHash: "sha256:dd", VariantID: "sha256:ee",

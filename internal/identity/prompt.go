@@ -18,6 +18,8 @@ type ladder struct {
 	start       time.Time
 	call        *genai.Call
 	id          *Identity
+	// version is the resolved one, as the registry has it.
+	version *registry.Version
 
 	// texts are prepared when a rung first asks for them, further ones only when
 	// they say nothing.
@@ -50,6 +52,7 @@ func (r *Resolver) prompt(s *state, environment string, start time.Time, call *g
 		// The version of a prompt without a name: what the span says is kept.
 		id.PromptVersion = version
 	}
+	id.Confidence = confidence(id, l.version)
 }
 
 // sendsPrompt tells whether a span of that kind has a prompt of its own. An
@@ -101,6 +104,7 @@ func (l *ladder) explicit(name, version string) {
 
 // take notes what the registry says about a version.
 func (l *ladder) take(p *registry.Prompt, v *registry.Version) {
+	l.version = v
 	l.id.PromptName, l.id.PromptVersion, l.id.PromptHash = p.Name, v.Version, v.Hash
 	for _, partial := range v.Partials {
 		l.id.Partials = append(l.id.Partials, partial.Name+"@"+partial.Version)

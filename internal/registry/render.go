@@ -101,6 +101,10 @@ func (v *Version) render(vars map[string]string, withPlaced bool) ([]RenderedMes
 	return out, nil
 }
 
+// FixedLetters counts the letters and digits of the version's text that every
+// rendering of it holds.
+func (v *Version) FixedLetters() int { return v.body.pattern.letters }
+
 // Variables are the names that the version's templates read, in order.
 func (v *Version) Variables() []string {
 	var names []string
