@@ -17,6 +17,7 @@ file; one that was only seen has the first 12 hex digits of its hash.`,
 	}
 	cmd.AddCommand(
 		newToolListCommand(a), newToolLogCommand(a), newToolDiffCommand(a), newToolUsersCommand(a), newToolCheckCommand(a), newToolAddCommand(a),
+		newToolImportCommand(a),
 	)
 	return cmd
 }

@@ -100,6 +100,42 @@ func FuzzCanonicalJSON(f *testing.F) {
 	})
 }
 
+// FuzzToolList imports any list: what was imported is unchanged the next time, under
+// its name or another one, and the registry is whole.
+func FuzzToolList(f *testing.F) {
+	for _, seed := range []string{
+		`{"jsonrpc":"2.0","result":{"tools":[{"name":"a","inputSchema":{"type":"object"}}],"nextCursor":"x"}}`, `{"tools":[{"functionDeclarations":[{"name":"b"}]}]}`,
+		`[` + refund + `,{"type":"web_search"},{"name":"a/b","strict":true},"c",7]`, `{"error":{"message":1}}`, `{"tools":{}}`,
+	} {
+		f.Add([]byte(seed), "")
+		f.Add([]byte(seed), "mcp__s__")
+	}
+	f.Fuzz(func(t *testing.T, text []byte, prefix string) {
+		list, err := ReadToolList(text)
+		if err != nil {
+			return
+		}
+		importer := Importer{Dir: t.TempDir()}
+		for _, want := range []Outcome{Added, Unchanged} {
+			for i := range list.Tools[:min(len(list.Tools), 3)] {
+				d := &list.Tools[i]
+				r, err := importer.Tool(NewTool{Name: prefix + d.Name, Definition: Named(d, prefix+d.Name)})
+				switch {
+				case err != nil:
+					t.Fatalf("%q: %v", text, err)
+				case r.Outcome == Added && want == Unchanged:
+					t.Fatalf("imported twice: %q", text)
+				case (r.Outcome == Added || r.Outcome == Unchanged) && r.Version == nil:
+					t.Fatalf("no version: %q", text)
+				}
+			}
+		}
+		if _, problems := Load(importer.Dir); len(problems) > 0 {
+			t.Fatalf("%q: %v", text, problems[0])
+		}
+	})
+}
+
 // FuzzToolDefinition reads any definition: its hash does not depend on how it is
 // written, and it does not differ from itself.
 func FuzzToolDefinition(f *testing.F) {
