@@ -27,7 +27,7 @@ func requireEqualTraces(t testing.TB, want, got ptrace.Traces) {
 // What goes in comes out equal, for spans of every shape.
 func TestRoundTripOfGeneratedSpans(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(race.Fewer(12, 4)) {
+	for seed := range uint64(race.Fewer(12, 2)) {
 		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 		td := newGenerator(seed).traces(60)
 		want := ptrace.NewTraces()
