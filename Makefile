@@ -56,7 +56,7 @@ fmt: ## gofumpt and import order
 	$(LINT) fmt ./...
 
 # GOGC trades memory for a quarter of the processor time; no test of these looks at memory.
-unit: ## unit tests under the race detector, those that it shortens without it too
+unit: ## unit tests under the race detector, and in full those that are shortened there
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	GOGC=400 $(GO) test -timeout $(TEST_TIMEOUT) $$(grep -rlE --include='*_test.go' 'race\.(Skip|Fewer)\(' cmd internal processor exporter receiver extension examples | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
