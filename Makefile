@@ -55,8 +55,10 @@ lint: ## golangci-lint
 fmt: ## gofumpt and import order
 	$(LINT) fmt ./...
 
-unit: ## unit tests under the race detector
+# GOGC trades memory for a quarter of the processor time; no test of these looks at memory.
+unit: ## unit tests under the race detector, and in full those that are shortened there
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+	GOGC=400 $(GO) test -timeout $(TEST_TIMEOUT) $$(grep -rlE --include='*_test.go' 'race\.(Skip|Fewer)\(' cmd internal processor exporter receiver extension examples | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 e2e: build $(BIN)/example-provider $(BIN)/example-agent $(BIN)/example-demo ## the built collector, fed over OTLP
 	$(GO) test -tags e2e -count 1 -timeout $(TEST_TIMEOUT) ./e2e/...
@@ -94,33 +96,45 @@ fetch-clients: build ## Langfuse's SDKs, unmodified, against the fetch API: fetc
 	SPANLOOP_KEYS=$(or $(KEYS),10000) SPANLOOP_LANGFUSE_PYTHON=$(CURDIR)/build/langfuse/bin/python SPANLOOP_LANGFUSE_JS=$(CURDIR)/build/langfuse-js \
 	  $(GO) test -tags "e2e clients" -run TestFetchClients -v -count 1 -timeout 20m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
-sources: $(BIN)/spanloop ## imports from real servers of MLflow and Phoenix what their own clients put there
-	@[ -x build/mlflow/bin/mlflow ] || { python3 -m venv build/mlflow && build/mlflow/bin/pip install -q mlflow==3.17.2; }
-	@[ -x build/phoenix/bin/phoenix ] || { python3 -m venv build/phoenix && build/phoenix/bin/pip install -q arize-phoenix==20.26.1 arize-phoenix-client==3.5.0 openai; }
-	SPANLOOP_MLFLOW=$(CURDIR)/build/mlflow/bin SPANLOOP_PHOENIX=$(CURDIR)/build/phoenix/bin \
-	  $(GO) test -tags "e2e sources" -run TestSources -v -count 1 -timeout 15m ./e2e/... | grep -vE '^(=== |--- PASS)'
+SERVERS ?= mlflow phoenix
+sources: $(BIN)/spanloop ## imports from real servers of MLflow and Phoenix, or SERVERS ("mlflow"), what their own clients put there
+	@for server in $(SERVERS); do \
+	  case $$server in \
+	    mlflow) packages='mlflow==3.17.2';; \
+	    phoenix) packages='arize-phoenix==20.26.1 arize-phoenix-client==3.5.0 openai';; \
+	    *) echo "sources: no server $$server" >&2; exit 1;; \
+	  esac; \
+	  [ -x build/$$server/bin/$$server ] || { python3 -m venv build/$$server && build/$$server/bin/pip install -q $$packages; }; \
+	done
+	SPANLOOP_SERVERS="$(SERVERS)" $(GO) test -tags "e2e sources" -run TestSources -v -count 1 -timeout 15m ./e2e/... | grep -vE '^(=== |--- PASS)'
 
-# One set of packages each that do not go together. OpenTelemetry's openai-v2 wants
-# OpenAI's client before 3 and, for its old form, the utilities before 1.
-CLIENTS := build/clients
-E2E_OPENAI := openai==3.57.0 anthropic==2.14.0 opentelemetry-exporter-otlp-proto-http==1.45.2
-e2e-clients: build ## real client libraries, unmodified, against the collector: what each puts on its spans, and what is resolved (needs Node)
-	@venv() { local at=$(CLIENTS)/$$1; shift; [ -f $$at/installed ] || { python3 -m venv $$at && $$at/bin/pip install -q "$$@" && touch $$at/installed; }; }; \
-	venv otel $(E2E_OPENAI) opentelemetry-instrumentation-genai-openai==1.3b0 opentelemetry-instrumentation-genai-anthropic==1.3b0; \
-	venv otel-v2 $(subst 3.57.0,2.54.0,$(E2E_OPENAI)) opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==0.4b0; \
-	venv openinference $(E2E_OPENAI) openinference-instrumentation-openai==0.1.66 openinference-instrumentation-anthropic==3.1.0; \
-	venv traceloop $(E2E_OPENAI) opentelemetry-instrumentation-openai==0.62.4 opentelemetry-instrumentation-anthropic==0.62.4; \
-	venv langfuse $(E2E_OPENAI) langfuse==5.0.4; \
-	venv langsmith $(E2E_OPENAI) 'langsmith[otel]==0.15.1' langchain-openai==1.7.4 langchain-core==1.8.3; \
-	venv pydantic $(E2E_OPENAI) 'pydantic-ai-slim[openai,anthropic]==2.68.0'; \
-	venv mlflow $(E2E_OPENAI) mlflow==3.17.2
-	@[ -d $(CLIENTS)/js/node_modules/@langfuse/openai ] || npm install --prefix $(CLIENTS)/js --no-audit --no-fund --silent \
-	  ai@6.0.325 @ai-sdk/openai@3.0.141 @ai-sdk/anthropic@3.0.140 zod@4.6.7 openai@6.30.1 @langfuse/openai@5.11.1 @langfuse/otel@5.11.1 \
-	  @opentelemetry/sdk-trace-node@2.12.1 @opentelemetry/exporter-trace-otlp-http@0.223.1
-	@[ -d $(CLIENTS)/ai7/node_modules/ai ] || npm install --prefix $(CLIENTS)/ai7 --no-audit --no-fund --silent \
-	  ai@7.0.173 @ai-sdk/openai@4.0.118 @ai-sdk/anthropic@4.0.105 @ai-sdk/otel@1.0.173 zod@4.6.7 \
-	  @opentelemetry/sdk-trace-node@2.12.1 @opentelemetry/exporter-trace-otlp-http@0.223.1
-	$(GO) test -tags "e2e clients" -run 'TestClients$$|TestClientProvider' -v -count 1 -timeout 20m ./e2e/... | grep -vE '^ *(=== |--- PASS)'
+# One set of packages each that do not go together, named as in e2e/clientrows_test.go.
+# OpenTelemetry's openai-v2 wants OpenAI's client before 3 and, for its old form, the
+# utilities before 1.
+OPENAI := openai==3.57.0 anthropic==2.14.0 opentelemetry-exporter-otlp-proto-http==1.45.2
+OTEL_JS := zod@4.6.7 @opentelemetry/sdk-trace-node@2.12.1 @opentelemetry/exporter-trace-otlp-http@0.223.1
+CLIENTS ?= otel otel-v2 openinference traceloop langfuse langsmith pydantic mlflow js ai7
+e2e-clients: build ## real client libraries, all or the sets CLIENTS ("otel js"), unmodified, against the collector: what each puts on its spans, and what is resolved (needs Node)
+	@python() { python3 -m venv build/clients/$$1 && build/clients/$$1/bin/pip install -q "$${@:2}"; }; \
+	node() { npm install --prefix build/clients/$$1 --no-audit --no-fund --silent "$${@:2}"; }; \
+	for client in $(CLIENTS); do \
+	  [ ! -f build/clients/$$client/installed ] || continue; \
+	  case $$client in \
+	    otel) python otel $(OPENAI) opentelemetry-instrumentation-genai-openai==1.3b0 opentelemetry-instrumentation-genai-anthropic==1.3b0;; \
+	    otel-v2) python otel-v2 $(subst 3.57.0,2.54.0,$(OPENAI)) opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==0.4b0;; \
+	    openinference) python openinference $(OPENAI) openinference-instrumentation-openai==0.1.66 openinference-instrumentation-anthropic==3.1.0;; \
+	    traceloop) python traceloop $(OPENAI) opentelemetry-instrumentation-openai==0.62.4 opentelemetry-instrumentation-anthropic==0.62.4;; \
+	    langfuse) python langfuse $(OPENAI) langfuse==5.0.4;; \
+	    langsmith) python langsmith $(OPENAI) 'langsmith[otel]==0.15.1' langchain-openai==1.7.4 langchain-core==1.8.3;; \
+	    pydantic) python pydantic $(OPENAI) 'pydantic-ai-slim[openai,anthropic]==2.68.0';; \
+	    mlflow) python mlflow $(OPENAI) mlflow==3.17.2;; \
+	    js) node js $(OTEL_JS) ai@6.0.325 @ai-sdk/openai@3.0.141 @ai-sdk/anthropic@3.0.140 openai@6.30.1 @langfuse/openai@5.11.1 @langfuse/otel@5.11.1;; \
+	    ai7) node ai7 $(OTEL_JS) ai@7.0.173 @ai-sdk/openai@4.0.118 @ai-sdk/anthropic@4.0.105 @ai-sdk/otel@1.0.173;; \
+	    *) echo "e2e-clients: no set of packages $$client" >&2; exit 1;; \
+	  esac; \
+	  touch build/clients/$$client/installed; \
+	done
+	SPANLOOP_CLIENTS="$(CLIENTS)" $(GO) test -tags "e2e clients" -run 'TestClients$$|TestClientProvider' -v -count 1 -timeout 20m ./e2e/... | grep -vE '^ *(=== |--- PASS)'
 
 iceberg: ## Iceberg takes the dataset's files as they are: counts, sums, twice refused
 	cd iceberg && $(GO) test -count 1 -v -run . ./... | grep -vE '^(=== |--- PASS)'

@@ -37,10 +37,7 @@ func TestClients(t *testing.T) {
 	_, problems := registry.Load(c.registry)
 	require.Empty(t, problems)
 	provider := newClientProvider(t)
-	rows := clientRows()
-	if only := os.Getenv("SPANLOOP_CLIENTS"); only != "" {
-		rows = slices.DeleteFunc(rows, func(r clientRow) bool { return !strings.Contains(r.id(), only) })
-	}
+	rows := chosenClients(t)
 	for i := range rows {
 		rows[i].copyScripts(t)
 	}
@@ -71,6 +68,22 @@ func TestClients(t *testing.T) {
 	}
 	require.NoError(t, w.Flush())
 	t.Logf("%d clients in %.0f s\n%s", len(rows), took.Seconds(), table.String())
+}
+
+// chosenClients are the rows of the sets of packages in SPANLOOP_CLIENTS, without it
+// all. A name without rows fails: it would test nothing.
+func chosenClients(t *testing.T) []clientRow {
+	t.Helper()
+	rows := clientRows()
+	names, given := os.LookupEnv("SPANLOOP_CLIENTS")
+	if !given {
+		return rows
+	}
+	require.NotEmpty(t, strings.Fields(names), "SPANLOOP_CLIENTS names no set of packages")
+	for _, name := range strings.Fields(names) {
+		require.True(t, slices.ContainsFunc(rows, func(r clientRow) bool { return r.env == name }), "no library in the set %q", name)
+	}
+	return slices.DeleteFunc(rows, func(r clientRow) bool { return !slices.Contains(strings.Fields(names), r.env) })
 }
 
 // clientRow is one library with one interface of a provider.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanloop/spanloop/internal/race"
 	"github.com/spanloop/spanloop/internal/stats"
 	"github.com/spanloop/spanloop/internal/traffic"
 )
@@ -94,6 +95,7 @@ func TestMissingScoresWarn(t *testing.T) {
 // Whole sessions without scores are few independent events, although they are
 // many calls: the warning keeps its rate of 1%.
 func TestMissingScoresWarnAtTheirRate(t *testing.T) {
+	race.Skip(t)
 	const runs = 150
 	warned := 0
 	for run := range runs {

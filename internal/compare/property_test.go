@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/spanloop/spanloop/internal/race"
 	"github.com/spanloop/spanloop/internal/stats"
 	"github.com/spanloop/spanloop/internal/traffic"
 )
@@ -49,7 +50,7 @@ func rates(t *testing.T, runs int, w world, metric string, looks ...Options) []s
 // Both versions are the same: "better" and "worse" over all decision metrics
 // together come up at most at the stated rate, with sessions of alike calls.
 func TestNothingChanged(t *testing.T) {
-	const runs = 160
+	runs := race.Fewer(160, 4)
 	for name, change := range map[string]func(*world){
 		"half and half": func(*world) {},
 		"a canary":      func(w *world) { w.sessions, w.share, w.easyPass, w.hardPass = 400, 0.1, 0.95, 0.95 },
@@ -71,6 +72,7 @@ func TestNothingChanged(t *testing.T) {
 // With all earlier moments looked at again, planted differences are found, and
 // none is found the wrong way round.
 func TestPlantedDifferencesAreFound(t *testing.T) {
+	race.Skip(t)
 	const runs = 40
 	w := ordinary()
 	w.sessions, w.pass, w.latency = 800, -0.12, 0.7
@@ -90,6 +92,7 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 // Without a difference and with enough sessions the verdict is "equivalent", and
 // it is wrong about a difference of the margin's size at most at the stated rate.
 func TestEquivalence(t *testing.T) {
+	race.Skip(t)
 	const runs = 36
 	w := ordinary()
 	w.sessions, w.easyPass, w.hardPass = 3000, 0.95, 0.95
@@ -103,6 +106,7 @@ func TestEquivalence(t *testing.T) {
 
 // Only the kinds of questions differ between the versions' traffic.
 func TestMixAloneIsNoFinding(t *testing.T) {
+	race.Skip(t)
 	const runs = 100
 	w := ordinary()
 	w.hard, w.easyPass, w.hardPass = [2]float64{0.2, 0.5}, 0.95, 0.6
@@ -126,6 +130,7 @@ func TestMixAloneIsNoFinding(t *testing.T) {
 // Failing calls are scored more often than passing ones, and twice as often in
 // one version: weighted, that is no difference.
 func TestUnequalSampling(t *testing.T) {
+	race.Skip(t)
 	const runs = 100
 	w := ordinary()
 	w.edit = func(c *traffic.Call, random *rand.Rand) {

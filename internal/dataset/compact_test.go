@@ -21,6 +21,7 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/datasettest"
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/dataset/store"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 func openSet(t testing.TB, dir string) *Dataset {
@@ -249,6 +250,7 @@ func TestCompactKeepsTheFirst(t *testing.T) {
 // Rows of mixed folders go to their own when they are many, or when it is there;
 // all others stay together.
 func TestCompactMovesMixedRows(t *testing.T) {
+	race.Skip(t)
 	t.Parallel()
 	dir := t.TempDir()
 	w := restarted(t, dir)

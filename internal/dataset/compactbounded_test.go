@@ -19,11 +19,13 @@ import (
 
 	"github.com/spanloop/spanloop/internal/dataset/benchdata"
 	"github.com/spanloop/spanloop/internal/dataset/datasettest"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // Over many runs with tiers of like size, compaction writes each byte a bounded
 // number of times, and leaves few files.
 func TestCompactAmplification(t *testing.T) {
+	race.Skip(t)
 	w, dir := newWriter(t, WriterOptions{})
 	folder(w).SyncFile = func(*os.File) error { return nil }
 	generator := benchdata.New(3, 2)

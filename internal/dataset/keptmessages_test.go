@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanloop/spanloop/internal/dataset/datasettest"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // aged makes all files of messages older than their lease.
@@ -58,6 +59,7 @@ func TestCompactStoresMessagesOnce(t *testing.T) {
 
 // Rows of a mixed folder take the messages that they refer to with them.
 func TestCompactMovesMessages(t *testing.T) {
+	race.Skip(t)
 	t.Parallel()
 	dir := t.TempDir()
 	w := restarted(t, dir)

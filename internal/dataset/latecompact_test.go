@@ -20,6 +20,7 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/datasettest"
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/identity"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // calls are unresolved calls, each below a span of its own trace that is not there.
@@ -219,6 +220,7 @@ func TestCompactFillsRepeatedRows(t *testing.T) {
 // In a small buffer, rows of more prompts than a push may have folders go to a mixed
 // one, each with its messages.
 func TestCompactFillsInBuffer(t *testing.T) {
+	race.Skip(t)
 	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 	const prompts = maxPartitions + 20

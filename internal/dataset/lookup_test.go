@@ -16,6 +16,7 @@ import (
 
 	"github.com/spanloop/spanloop/internal/dataset/benchdata"
 	"github.com/spanloop/spanloop/internal/dataset/datasettest"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // lookedUp are the spans of a filter, each alone.
@@ -29,13 +30,13 @@ func lookedUp(t *testing.T, dir string, filter Filter) map[datasettest.Key]ptrac
 func TestLookUpEqualsReadingAll(t *testing.T) {
 	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
-	g := newGenerator(7)
+	g, push := newGenerator(7), race.Fewer(150, 40)
 	for range 3 {
-		_, err := w.WriteTraces(t.Context(), g.traces(150))
+		_, err := w.WriteTraces(t.Context(), g.traces(push))
 		require.NoError(t, err)
 	}
 	all := lookedUp(t, dir, Filter{})
-	require.Greater(t, len(all), 300)
+	require.Greater(t, len(all), 2*push)
 	var some []string
 	n := 0
 	for key, span := range all {
@@ -62,6 +63,7 @@ func TestLookUpEqualsReadingAll(t *testing.T) {
 // Rows are found in later row groups and pages too, with their histories and
 // scores.
 func TestLookUpInLaterRowGroups(t *testing.T) {
+	race.Skip(t)
 	t.Parallel()
 	w, dir := newWriter(t, WriterOptions{})
 	td := benchdata.NewConversations(3, 1).Traces(4000)

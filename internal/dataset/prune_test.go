@@ -22,6 +22,7 @@ import (
 	"github.com/spanloop/spanloop/internal/dataset/parquetfile"
 	"github.com/spanloop/spanloop/internal/evaluator"
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // noon of the first day of the datasets to prune; each has one span an hour.
@@ -216,6 +217,7 @@ func twice(ids []int) (list []int) {
 // Each condition removes what it says, with the scores, the late ones among them,
 // the content and the messages; nothing else.
 func TestPruneConditions(t *testing.T) {
+	race.Skip(t)
 	t.Parallel()
 	_, begun, calls := fourDays(t)
 	cut := dayAt(2).Add(90 * time.Minute)

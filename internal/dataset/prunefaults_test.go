@@ -62,7 +62,7 @@ func TestPruneKilledAnywhere(t *testing.T) {
 	require.EqualValues(t, 9, rowsOf(t, finished, TableMessages))
 	verified(t, finished)
 	result := parquetIn(tree(t, finished))
-	for dieAt := 1; ; dieAt++ {
+	for dieAt := 1; ; dieAt += killStep {
 		dir := copied(t, begun)
 		_, err := newKeeper(&mortalStore{Store: unsynced(dir), dieAt: dieAt}, 0, nil).prune(t.Context(), o)
 		if err == nil {

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/dataset/datasettest"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 func requireEqualTraces(t testing.TB, want, got ptrace.Traces) {
@@ -26,7 +27,7 @@ func requireEqualTraces(t testing.TB, want, got ptrace.Traces) {
 // What goes in comes out equal, for spans of every shape.
 func TestRoundTripOfGeneratedSpans(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(12) {
+	for seed := range uint64(race.Fewer(12, 2)) {
 		w, dir := newWriter(t, WriterOptions{Include: IncludeAll})
 		td := newGenerator(seed).traces(60)
 		want := ptrace.NewTraces()
@@ -58,7 +59,7 @@ func requireHolds(t *testing.T, dir string, want ptrace.Traces) (*Dataset, Verif
 // compared.
 func TestRoundTripOfManyPushes(t *testing.T) {
 	t.Parallel()
-	spans := 1500
+	spans := race.Fewer(1500, 300)
 	if text := os.Getenv("SPANLOOP_ROUNDTRIP"); text != "" {
 		var err error
 		spans, err = strconv.Atoi(text)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // boundOf is the bound that a push compares with its own.
@@ -29,7 +30,7 @@ func boundOf(t *testing.T, span ptrace.Span) int {
 }
 
 func TestSpansAreNeverLargerThanTheBound(t *testing.T) {
-	for _, rs := range newGenerator(11).traces(3000).ResourceSpans().All() {
+	for _, rs := range newGenerator(11).traces(race.Fewer(3000, 300)).ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				size := sizer.SpanSize(span)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/spanloop/spanloop/internal/race"
 )
 
 // The simulations below have fixed seeds: they give the same rates everywhere.
@@ -191,6 +193,7 @@ func TestPowerIsThatOfTheSampleSize(t *testing.T) {
 // Looking again and again does not raise the error rate of the sequential
 // boundaries; it ruins that of the one-look interval.
 func TestPeeking(t *testing.T) {
+	race.Skip(t)
 	const runs, total = 250, 600
 	for name, c := range map[string]struct {
 		share, p float64
