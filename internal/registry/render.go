@@ -25,6 +25,9 @@ type compiled struct {
 	// placeholders are given as lists of messages.
 	placeholders map[string]bool
 	pattern      pattern
+	// exact is true when the version renders whatever text fits its pattern: it
+	// prints nothing but fixed text and values as they are.
+	exact bool
 	// unmatchable says why the version is not recognised from rendered texts.
 	unmatchable string
 }
@@ -44,6 +47,25 @@ func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
 	if bare {
 		c.pattern.roles[0] = anyRole
 	}
+	c.exact = c.printsTexts()
+}
+
+// printsTexts tells whether all values are printed as the texts that they are.
+func (c *compiled) printsTexts() bool {
+	switch {
+	case c.pattern.opaque || c.pattern.blocks != nil || len(c.structured) > 0:
+		return false
+	case c.language == formatMustache:
+		return true
+	case c.language != formatFString:
+		return false
+	}
+	for _, spec := range c.specs {
+		if spec.Type != "" && spec.Type != "string" {
+			return false
+		}
+	}
+	return true
 }
 
 // types are the declared types of variables.
