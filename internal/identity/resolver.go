@@ -52,7 +52,7 @@ type Resolver struct {
 type state struct {
 	snapshot *registry.Snapshot
 	tools    *cache[*toolset]
-	matches  *cache[registry.MatchResult]
+	matches  *cache[*registry.MatchResult]
 }
 
 // NewResolver returns a Resolver.
@@ -82,7 +82,7 @@ func (r *Resolver) current() *state {
 	if s := r.state.Load(); s != nil && s.snapshot == snapshot {
 		return s
 	}
-	s := &state{snapshot: snapshot, tools: newCache[*toolset](toolCacheBytes), matches: newCache[registry.MatchResult](promptCacheBytes)}
+	s := &state{snapshot: snapshot, tools: newCache[*toolset](toolCacheBytes), matches: newCache[*registry.MatchResult](promptCacheBytes)}
 	r.state.Store(s)
 	return s
 }

@@ -101,18 +101,27 @@ func (s *windowTable) find(text string, visit func(a anchor, at int)) {
 		return
 	}
 	s.look(hashOf(markedWindow(text, 0, s.size)), 0, visit)
-	for i := range last - 1 {
-		var h uint64
-		switch s.size {
-		case 16:
-			h = hash16(text, i)
-		case 8:
-			h = hash8(text, i)
-		default:
-			h = hash3(text, i)
+	switch s.size {
+	case 16:
+		for i := range last - 1 {
+			h := (word(text, i)*hashBase + word(text, i+8)) * hashBase // hash16, which is too large to inline
+			if word, bits := inFilter(h); s.filter[word]&bits == bits {
+				s.look(h, i+1, visit)
+			}
 		}
-		if word, bits := inFilter(h); s.filter[word]&bits == bits {
-			s.look(h, i+1, visit)
+	case 8:
+		for i := range last - 1 {
+			h := hash8(text, i)
+			if word, bits := inFilter(h); s.filter[word]&bits == bits {
+				s.look(h, i+1, visit)
+			}
+		}
+	default:
+		for i := range last - 1 {
+			h := hash3(text, i)
+			if word, bits := inFilter(h); s.filter[word]&bits == bits {
+				s.look(h, i+1, visit)
+			}
 		}
 	}
 	if last > 0 {
