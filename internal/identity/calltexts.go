@@ -31,23 +31,21 @@ func (t *callTexts) pieces(among []registry.VersionRef, room []string) []string 
 	return room
 }
 
-// within returns the texts as parts of their key, so that what a match keeps of them
-// is kept once.
-func (t *callTexts) within(key string) callTexts {
+// own makes the texts parts of a key that they are the end of, so that what a match
+// keeps of them is kept once.
+func (t *callTexts) own(key string) {
 	size := 0
 	for _, m := range t.messages {
 		size += len(m.Role) + len(m.Content) + 3
 	}
-	owned := callTexts{messages: make([]registry.TextMessage, 0, len(t.messages))}
 	rest := key[len(key)-size:]
 	if t.system != "" {
 		start := len(key) - size - 1 - len(t.system)
-		owned.system = key[start : start+len(t.system)]
+		t.system = key[start : start+len(t.system)]
 	}
-	for _, m := range t.messages {
+	for i, m := range t.messages {
 		start := len(m.Role) + 2
-		owned.messages = append(owned.messages, registry.TextMessage{Role: rest[1 : start-1], Content: rest[start : start+len(m.Content)]})
+		t.messages[i] = registry.TextMessage{Role: rest[1 : start-1], Content: rest[start : start+len(m.Content)]}
 		rest = rest[start+len(m.Content)+1:]
 	}
-	return owned
 }

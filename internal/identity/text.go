@@ -135,8 +135,8 @@ func (l *ladder) matchTexts(texts *callTexts, among []registry.VersionRef) *regi
 	}
 	return l.matches.getPieces(hashPieces(pieces), pieces, func() (string, *registry.MatchResult) {
 		key := strings.Join(pieces, "")
-		owned := texts.within(key)
-		m := l.snapshot.MatchAmong(among, owned.system, owned.messages)
+		texts.own(key)
+		m := l.snapshot.MatchAmong(among, texts.system, texts.messages)
 		return key, &m
 	})
 }

@@ -212,31 +212,7 @@ func (m *matcher) place(a anchor) {
 	if a.offset == 0 && strings.HasPrefix(a.literal, beginMark) && len(a.literal) > size {
 		a.offset = 1 // a preamble may stand before it
 	}
-	h := hashOf(a.literal[a.offset : a.offset+size])
-	word, bits := inFilter(h)
-	s.filter[word] |= bits
-	s.deepest = max(s.deepest, a.message)
-	// Entries that are found by their whole text too are each on their own.
-	if _, ok := a.entry.static(); !ok {
-		for i := range s.table[h] {
-			if s.table[h][i].takes(a) {
-				return
-			}
-		}
-	}
-	s.table[h] = append(s.table[h], a)
-}
-
-// takes takes the entry of an anchor in the same place.
-func (a *anchor) takes(other anchor) bool {
-	if a.literal != other.literal || a.offset != other.offset || a.message != other.message {
-		return false
-	}
-	if _, ok := a.entry.static(); ok {
-		return false
-	}
-	a.others = append(a.others, other.entry)
-	return true
+	s.enter(a)
 }
 
 // candidate is an entry that may explain the texts from the one at shift on. It is

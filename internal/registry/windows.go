@@ -3,16 +3,28 @@
 
 package registry
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // windowTable finds the windows of one size. A window is looked up only when both
 // of its bits are in the filter: the table is slow beside a pass over a text.
 type windowTable struct {
 	size   int
 	filter [filterWords]uint64
-	table  map[uint64][]anchor
+	table  map[uint64][]window
+	// dense is true when every place of a text must be looked at: a literal has no
+	// room for a window and the one after it.
+	dense bool
 	// deepest is the last message that has an anchor.
 	deepest int
+}
+
+// window is that of an anchor, or the one after it.
+type window struct {
+	anchor *anchor
+	after  bool
 }
 
 // windowClass is the index of the largest window that fits.
@@ -58,9 +70,57 @@ func (m *matcher) table(size int) *windowTable {
 			return s
 		}
 	}
-	s := &windowTable{size: size, table: map[uint64][]anchor{}}
+	s := &windowTable{size: size, table: map[uint64][]window{}}
 	m.scans = append(m.scans, s)
 	return s
+}
+
+// enter makes the window of an anchor known, and the one after it, so that every
+// other place of a text is enough.
+func (s *windowTable) enter(a anchor) {
+	s.deepest = max(s.deepest, a.message)
+	h := hashOf(a.literal[a.offset : a.offset+s.size])
+	// Entries that are found by their whole text too are each on their own.
+	if _, ok := a.entry.static(); !ok {
+		for _, w := range s.table[h] {
+			if !w.after && w.anchor.takes(a) {
+				return
+			}
+		}
+	}
+	s.note(h, window{&a, false})
+	if a.offset+s.size == len(a.literal) {
+		s.dense = true
+		return
+	}
+	s.note(hashOf(a.literal[a.offset+1:a.offset+1+s.size]), window{&a, true})
+}
+
+// note enters a window. Those after others come first: what they tell of begins
+// earlier in a text.
+func (s *windowTable) note(h uint64, w window) {
+	list := s.table[h]
+	at := len(list)
+	if w.after {
+		for at > 0 && !list[at-1].after {
+			at--
+		}
+	}
+	s.table[h] = slices.Insert(list, at, w)
+	word, bits := inFilter(h)
+	s.filter[word] |= bits
+}
+
+// takes takes the entry of an anchor in the same place.
+func (a *anchor) takes(other anchor) bool {
+	if a.literal != other.literal || a.offset != other.offset || a.message != other.message {
+		return false
+	}
+	if _, ok := a.entry.static(); ok {
+		return false
+	}
+	a.others = append(a.others, other.entry)
+	return true
 }
 
 // inFilter is a hash's place in the filter: a word of it, and two bits.
@@ -93,31 +153,35 @@ func hashOf(window string) uint64 {
 	return hash3(window, 0)
 }
 
-// find visits the anchors of the known windows of the text between its marks; at
-// counts from the begin mark on.
+// find visits the anchors whose windows stand in the text between its marks, in
+// order; at counts from the begin mark on.
 func (s *windowTable) find(text string, visit func(a anchor, at int)) {
 	last := len(text) + 2 - s.size
 	if last < 0 {
 		return
 	}
 	s.look(hashOf(markedWindow(text, 0, s.size)), 0, visit)
+	step := 2
+	if s.dense {
+		step = 1
+	}
 	switch s.size {
 	case 16:
-		for i := range last - 1 {
+		for i := 0; i < last-1; i += step {
 			h := (word(text, i)*hashBase + word(text, i+8)) * hashBase // hash16, which is too large to inline
 			if word, bits := inFilter(h); s.filter[word]&bits == bits {
 				s.look(h, i+1, visit)
 			}
 		}
 	case 8:
-		for i := range last - 1 {
+		for i := 0; i < last-1; i += step {
 			h := hash8(text, i)
 			if word, bits := inFilter(h); s.filter[word]&bits == bits {
 				s.look(h, i+1, visit)
 			}
 		}
 	default:
-		for i := range last - 1 {
+		for i := 0; i < last-1; i += step {
 			h := hash3(text, i)
 			if word, bits := inFilter(h); s.filter[word]&bits == bits {
 				s.look(h, i+1, visit)
@@ -130,8 +194,13 @@ func (s *windowTable) find(text string, visit func(a anchor, at int)) {
 }
 
 func (s *windowTable) look(h uint64, at int, visit func(a anchor, at int)) {
-	for _, a := range s.table[h] {
-		visit(a, at)
+	for _, w := range s.table[h] {
+		switch {
+		case !w.after:
+			visit(*w.anchor, at)
+		case !s.dense:
+			visit(*w.anchor, at-1)
+		}
 	}
 }
 

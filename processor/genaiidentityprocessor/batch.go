@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/identity"
 )
 
 // reading is a GenAI span that was read.
@@ -28,6 +29,8 @@ type batch struct {
 	// chunks are room for what is read, of which so many calls are in use.
 	chunks []*[chunkCalls]genai.Call
 	used   int
+	// id is the identity of the span that is stamped.
+	id identity.Identity
 }
 
 const (
@@ -71,7 +74,7 @@ func (b *batch) release() {
 	for i := range b.used {
 		b.chunks[i/chunkCalls][i%chunkCalls] = genai.Call{}
 	}
-	b.used = 0
+	b.used, b.id = 0, identity.Identity{}
 	b.calls, b.tools = emptied(b.calls), emptied(b.tools)
 	if kept := maxKeptCalls / chunkCalls; len(b.chunks) > kept {
 		clear(b.chunks[kept:])

@@ -56,10 +56,10 @@ func (p *identityProcessor) processTraces(ctx context.Context, td ptrace.Traces)
 	c := newCounts()
 	p.findDuplicates(b.calls)
 	for i := range b.calls {
-		p.stamp(&b.calls[i], c)
+		p.stamp(&b.calls[i], &b.id, c)
 	}
 	for i := range b.tools {
-		p.stamp(&b.tools[i], c)
+		p.stamp(&b.tools[i], &b.id, c)
 	}
 	p.telemetry.record(ctx, c)
 	return td, nil
@@ -124,15 +124,15 @@ func (p *identityProcessor) environment(resource pcommon.Resource) string {
 	return ""
 }
 
-// stamp writes the identity of one call. A span that an earlier collector has
-// stamped keeps its identity.
-func (p *identityProcessor) stamp(r *reading, c *counts) {
+// stamp writes the identity of one call, for which id is room. A span that an
+// earlier collector has stamped keeps its identity.
+func (p *identityProcessor) stamp(r *reading, id *identity.Identity, c *counts) {
 	span, call, attrs := r.span, r.call, r.span.Attributes()
 	if before, ok := attrs.Get(identity.AttrPromptResolution); ok {
 		c.identity(before.AsString(), "")
 		return
 	}
-	id := p.resolver.ResolveIn(r.environment, span.TraceID(), startOf(span), call)
+	p.resolver.ResolveInto(id, r.environment, span.TraceID(), startOf(span), call)
 	attrs.EnsureCapacity(attrs.Len() + id.Size() + 2)
 	if p.config.KeepOriginals {
 		id.Put(attrs)
