@@ -22,7 +22,7 @@ func (e *entry) mark(differs map[string]int) {
 	}
 	for i, tokens := range e.pattern.messages {
 		last := len(tokens) - 1
-		if last < 0 || len(e.marks) >= maxMarks {
+		if last < 0 {
 			return
 		}
 		if first := tokens[0]; first.variable < 0 {
@@ -31,18 +31,25 @@ func (e *entry) mark(differs map[string]int) {
 				literal += endMark
 			}
 			at := max(0, min(differs[literal]-1, len(first.literal)-1))
-			e.marks = append(e.marks, mark{int32(i), int32(at), first.literal[at]})
+			e.addMark(mark{int32(i), int32(at), first.literal[at]})
 		}
 		if tail := tokens[last]; last > 0 && tail.variable < 0 {
 			at := min(differs[tail.literal+endMark], len(tail.literal)-1)
-			e.marks = append(e.marks, mark{int32(i), int32(at - len(tail.literal)), tail.literal[at]})
+			e.addMark(mark{int32(i), int32(at - len(tail.literal)), tail.literal[at]})
 		}
+	}
+}
+
+func (e *entry) addMark(k mark) {
+	if e.markCount < maxMarks {
+		e.marks[e.markCount] = k
+		e.markCount++
 	}
 }
 
 // marked is false when the texts lack a mark, so that they do not fit the entry.
 func (e *entry) marked(texts []string) bool {
-	for _, k := range e.marks {
+	for _, k := range e.marks[:e.markCount] {
 		if int(k.message) >= len(texts) {
 			return false
 		}

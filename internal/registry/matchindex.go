@@ -30,13 +30,14 @@ var windowSizes = [...]int{16, 8, 3}
 
 // entry is one distinct pattern with all versions that have it.
 type entry struct {
-	pattern pattern
+	// marks, of which there are so many, are looked at before all else.
+	marks     [maxMarks]mark
+	markCount int
+	pattern   pattern
 	// trimmed patterns are those without the line ends of their messages.
 	trimmed  bool
 	versions []VersionRef
 	id       int
-	// marks are looked at before all else.
-	marks []mark
 }
 
 // among returns the entry's versions that are also in the list, or all of them.
