@@ -13,25 +13,24 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// What the processor holds: with 10,000 registered versions, and after 50,000, 100,000
-// and 200,000 calls each of which has a text and every tenth a trace of its own. The
-// last two are alike, since what is remembered is bounded. It is measured once,
-// whatever the count of rounds.
+// What the processor holds: with 10,000 registered versions, and after so many calls,
+// each of which has a text of its own and every ten a trace. More than 50,000 traces
+// are not remembered. It is measured once, whatever the count of rounds.
 func BenchmarkSteadyMemory(b *testing.B) {
 	dir, source := registryIn(b, b.TempDir(), manyVersions()), manyCalls(1000)
 	before := heap()
 	r := start(b, func(c *Config) { c.Registry = dir })
 	found := map[string]float64{"MB-registry": heap() - before}
-	for round := range 200 {
+	for round := range 800 {
 		td := ptrace.NewTraces()
 		source.CopyTo(td)
 		newTexts(td, round)
 		for i, span := range spansOf(td) {
-			span.SetTraceID(pcommon.TraceID{2, byte(round), byte(i / 10)})
+			span.SetTraceID(pcommon.TraceID{2, byte(round >> 8), byte(round), byte(i / 10)})
 		}
 		require.NoError(b, r.ConsumeTraces(b.Context(), td))
 		r.out.Reset()
-		if n := round + 1; n == 50 || n == 100 || n == 200 {
+		if n := round + 1; n == 100 || n == 200 || n == 600 || n == 800 {
 			found[fmt.Sprintf("MB-%dk-texts", n)] = heap() - before
 		}
 	}
