@@ -123,7 +123,18 @@ func (m *Messages) Text() string {
 }
 
 // Text returns the text parts of a message, joined by newlines.
-func (m Message) Text() string { return strings.Join(appendTexts(nil, m.Parts), "\n") }
+func (m Message) Text() string { return textOf(m.Parts) }
+
+// textOf joins the text parts by newlines. Nearly always there is one.
+func textOf(parts []Part) string {
+	if len(parts) == 1 {
+		if parts[0].Type == PartText {
+			return parts[0].Content
+		}
+		return ""
+	}
+	return strings.Join(appendTexts(nil, parts), "\n")
+}
 
 func appendTexts(texts []string, parts []Part) []string {
 	for i := range parts {
@@ -206,7 +217,7 @@ func (p *Parts) Text() string {
 	if err != nil {
 		return ""
 	}
-	return strings.Join(appendTexts(nil, list), "\n")
+	return textOf(list)
 }
 
 // ToolDefinitions are the tools offered in one call, kept like Messages.

@@ -47,8 +47,7 @@ func (m *Messages) readNext() (more, ok bool) {
 	if text[h.next] == ']' {
 		return false, true
 	}
-	end := skipValue(text, h.next)
-	message, ok := messageIn(text[h.next:end])
+	message, end, ok := messageAt(text, h.next)
 	if !ok {
 		return false, false
 	}
@@ -64,16 +63,17 @@ func (m *Messages) readNext() (more, ok bool) {
 	return true, true
 }
 
-// messageIn reads the message object that text is.
-func messageIn(text string) (m Message, ok bool) {
-	if text == "" || text[0] != '{' {
-		return m, false
+// messageAt reads the message object that begins at i, and returns where it ends.
+func messageAt(text string, i int) (m Message, end int, ok bool) {
+	if text[i] != '{' {
+		return m, i, false
 	}
-	if s := (plainScanner{text: text}); s.message(&m) && s.at == len(text) {
-		return m, true
+	if s := (plainScanner{text: text, at: i}); s.message(&m) {
+		return m, s.at, true
 	}
-	if !ValidJSON(text) {
-		return Message{}, false
+	end = skipValue(text, i)
+	if !ValidJSON(text[i:end]) {
+		return Message{}, end, false
 	}
-	return parseMessage(gjson.Parse(text), 0), true
+	return parseMessage(gjson.Parse(text[i:end]), 0), end, true
 }

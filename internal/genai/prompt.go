@@ -4,7 +4,6 @@
 package genai
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -28,13 +27,40 @@ func IsLabel(version string) bool {
 	return len(version) <= maxLabelLength && labels[strings.ToLower(version)]
 }
 
-// perRequest matches names that are made anew for every request and so name no
-// prompt: a UUID, or the separator that gemini-cli puts before its counter.
-var perRequest = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|#{8}`)
-
-// isPerRequest tells whether a name is made anew for every request.
+// isPerRequest tells whether a name is made anew for every request and so names no
+// prompt: it holds a UUID, or the separator that gemini-cli puts before its counter.
 func isPerRequest(name string) bool {
-	return strings.ContainsAny(name, "-#") && perRequest.MatchString(name)
+	if strings.Contains(name, "########") {
+		return true
+	}
+	for i := uuidFirst; i+uuidRest <= len(name); i++ {
+		if name[i] == '-' && isUUID(name[i-uuidFirst:i+uuidRest]) {
+			return true
+		}
+	}
+	return false
+}
+
+// A UUID has so many digits before its first hyphen, and so many bytes from it on.
+const (
+	uuidFirst = 8
+	uuidRest  = 28
+)
+
+func isUUID(text string) bool {
+	for i := range len(text) {
+		switch i {
+		case 8, 13, 18, 23:
+			if text[i] != '-' {
+				return false
+			}
+		default:
+			if !isHex(text[i]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // fillPrompt reads the prompt reference. Spans of the Model Context Protocol

@@ -46,6 +46,9 @@ type reading struct {
 	params paramMemory
 	words  []string
 	list   []string
+	// names are those of the dialects named.
+	named uint32
+	names []string
 }
 
 var readings = sync.Pool{New: func() any { return new(reading) }}
@@ -81,7 +84,10 @@ func (r *reading) forget() {
 	clear(r.entries)
 	r.params.release()
 	clear(r.list[:cap(r.list)])
-	*r = reading{matches: r.matches[:0], entries: r.entries[:0], places: r.places, params: r.params, words: r.words, list: r.list[:0]}
+	*r = reading{
+		matches: r.matches[:0], entries: r.entries[:0], places: r.places, params: r.params, words: r.words, list: r.list[:0],
+		named: r.named, names: r.names,
+	}
 	if cap(r.entries) > 1024 {
 		r.entries = nil
 	}
@@ -278,14 +284,4 @@ func (r *reading) saw(dialect uint8) {
 	if dialect != noDialect {
 		r.dialects |= 1 << dialect
 	}
-}
-
-func (r *reading) dialectList() []string {
-	var list []string
-	for i := range dialects {
-		if r.dialects&(1<<i) != 0 {
-			list = append(list, dialects[i].name)
-		}
-	}
-	return list
 }

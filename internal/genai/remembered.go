@@ -163,3 +163,18 @@ func (r *reading) sharedWords(words []string) []string {
 	}
 	return r.words[:len(words):len(words)]
 }
+
+// dialectList is shared by spans in a row that speak the same dialects.
+func (r *reading) dialectList() []string {
+	if r.dialects == r.named {
+		return r.names
+	}
+	var list []string
+	for i := range dialects {
+		if r.dialects&(1<<i) != 0 {
+			list = append(list, dialects[i].name)
+		}
+	}
+	r.named, r.names = r.dialects, slices.Clip(list)
+	return r.names
+}

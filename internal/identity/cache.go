@@ -61,12 +61,14 @@ func (c *cache[V]) get(key string, build func() V) V {
 	return c.getHashed(maphash.String(cacheSeed, key), key, func() (string, V) { return strings.Clone(key), build() })
 }
 
-// getOwned is get for a key that is not a part of something larger.
-func (c *cache[V]) getOwned(key string, build func() V) V {
-	if len(key) > maxCachedText {
-		return build()
+// getPieces is get for a key of several pieces, which are joined only when their
+// value must be made. hash is that of the pieces.
+func (c *cache[V]) getPieces(hash uint64, pieces []string, build func() (string, V)) V {
+	s := &c.shards[hash%cacheShards]
+	if value, ok := s.find(hash, pieces...); ok {
+		return value
 	}
-	return c.getHashed(maphash.String(cacheSeed, key), key, func() (string, V) { return key, build() })
+	return c.build(s, hash, build)
 }
 
 // getBytes is get for a key that is made for the question only.
@@ -90,6 +92,11 @@ func (c *cache[V]) getHashed(hash uint64, key string, build func() (string, V)) 
 	if value, ok := s.find(hash, key); ok {
 		return value
 	}
+	return c.build(s, hash, build)
+}
+
+// build makes a value and keeps it.
+func (c *cache[V]) build(s *cacheShard[V], hash uint64, build func() (string, V)) V {
 	kept, value := build()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,17 +104,29 @@ func (c *cache[V]) getHashed(hash uint64, key string, build func() (string, V)) 
 	return value
 }
 
-func (s *cacheShard[V]) find(hash uint64, key string) (value V, ok bool) {
+// find returns the value for the key that the pieces make together.
+func (s *cacheShard[V]) find(hash uint64, pieces ...string) (value V, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if entry, ok := s.young[hash]; ok && entry.key == key {
+	if entry, ok := s.young[hash]; ok && joins(entry.key, pieces) {
 		return entry.value, true
 	}
-	if entry, ok := s.old[hash]; ok && entry.key == key {
+	if entry, ok := s.old[hash]; ok && joins(entry.key, pieces) {
 		s.add(hash, entry)
 		return entry.value, true
 	}
 	return value, false
+}
+
+// joins tells whether the pieces make the text.
+func joins(text string, pieces []string) bool {
+	for _, piece := range pieces {
+		if !strings.HasPrefix(text, piece) {
+			return false
+		}
+		text = text[len(piece):]
+	}
+	return text == ""
 }
 
 func (s *cacheShard[V]) add(hash uint64, entry cacheEntry[V]) {
@@ -117,6 +136,12 @@ func (s *cacheShard[V]) add(hash uint64, entry cacheEntry[V]) {
 	s.bytes += len(entry.key) + entryOverhead
 	s.young[hash] = entry
 	if s.bytes > s.limit {
-		s.old, s.young, s.bytes = s.young, map[uint64]cacheEntry[V]{}, 0
+		// The room of the generation before serves the next one.
+		before := s.old
+		clear(before)
+		if before == nil {
+			before = map[uint64]cacheEntry[V]{}
+		}
+		s.old, s.young, s.bytes = s.young, before, 0
 	}
 }

@@ -33,7 +33,7 @@ func confidence(id *Identity, matched *registry.Version) string {
 	case RungLabel, RungHash:
 		return ConfidenceCertain
 	case RungTemplate:
-		if matched.FixedLetters() < ampleLetters && len(matched.Variables()) > 0 {
+		if matched.FixedLetters() < ampleLetters && matched.HasVariables() {
 			return ConfidenceLow
 		}
 		return ConfidenceHigh

@@ -12,15 +12,6 @@ import (
 	"github.com/spanloop/spanloop/internal/genai"
 )
 
-// Limits of the variables that Put writes: they repeat what the messages hold,
-// and can be recovered from those.
-const (
-	maxVariables          = 64
-	maxVariableBytes      = 32 << 10
-	maxVariablesBytes     = 128 << 10
-	maxVariableNameLength = 200
-)
-
 // Identity is what produced a call: prompt, tools, model and parameters.
 type Identity struct {
 	PromptName    string
@@ -58,98 +49,6 @@ type Identity struct {
 	// VariantID stands for the combination of prompt, toolset, model and
 	// parameters; empty on spans that are no model call.
 	VariantID string
-}
-
-// Put writes the identity as attributes. What the span itself says stays as it
-// is: where gen_ai.prompt.name or .version differ from the resolved ones, these
-// go to spanloop.prompt.name and .version.
-func (i Identity) Put(attrs pcommon.Map) {
-	i.putOriginal(attrs, AttrPromptName, AttrResolvedName, i.PromptName)
-	i.putOriginal(attrs, AttrPromptVersion, AttrResolvedVersion, i.PromptVersion)
-	i.put(attrs)
-}
-
-// Replace is Put that overwrites gen_ai.prompt.name and .version.
-func (i Identity) Replace(attrs pcommon.Map) {
-	replaceText(attrs, AttrPromptName, i.PromptName)
-	replaceText(attrs, AttrPromptVersion, i.PromptVersion)
-	i.put(attrs)
-}
-
-func replaceText(attrs pcommon.Map, key, value string) {
-	if value == "" {
-		attrs.Remove(key)
-		return
-	}
-	attrs.PutStr(key, value)
-}
-
-func (i *Identity) putOriginal(attrs pcommon.Map, key, resolvedKey, value string) {
-	given, exists := attrs.Get(key)
-	switch {
-	case !exists && value != "":
-		attrs.PutStr(key, value)
-	case exists && given.AsString() != value && i.Resolution != "":
-		attrs.PutStr(resolvedKey, value)
-	}
-}
-
-func (i *Identity) put(attrs pcommon.Map) {
-	putText(attrs, AttrPromptHash, i.PromptHash)
-	putText(attrs, AttrPromptResolution, i.Resolution)
-	putText(attrs, AttrPromptConfidence, i.Confidence)
-	putText(attrs, AttrPromptUnresolvedReason, i.UnresolvedReason)
-	putText(attrs, AttrPromptLabel, i.PromptLabel)
-	putList(attrs, AttrPromptCandidates, i.Candidates)
-	putList(attrs, AttrPromptPartials, i.Partials)
-	putList(attrs, AttrUncertainVariables, i.UncertainVariables)
-	putList(attrs, AttrToolVersions, i.ToolVersions)
-	putText(attrs, AttrToolVersion, i.ToolVersion)
-	putText(attrs, AttrToolUnresolvedReason, i.ToolUnresolvedReason)
-	putText(attrs, AttrToolsetHash, i.ToolsetHash)
-	putText(attrs, AttrToolsetCompleteness, i.ToolsetCompleteness)
-	putText(attrs, AttrModelHash, i.ModelHash)
-	putText(attrs, AttrParamsHash, i.ParamsHash)
-	putText(attrs, AttrVariantID, i.VariantID)
-	i.putVariables(attrs)
-}
-
-func (i *Identity) putVariables(attrs pcommon.Map) {
-	left := maxVariablesBytes
-	for k, v := range i.Variables {
-		if k == maxVariables {
-			return
-		}
-		if v.Name == "" || len(v.Name) > maxVariableNameLength || len(v.Value) > min(maxVariableBytes, left) {
-			continue
-		}
-		left -= len(v.Value)
-		if key := AttrPromptVariablePrefix + v.Name; !has(attrs, key) {
-			attrs.PutStr(key, v.Value)
-		}
-	}
-}
-
-func has(attrs pcommon.Map, key string) bool {
-	_, ok := attrs.Get(key)
-	return ok
-}
-
-func putText(attrs pcommon.Map, key, value string) {
-	if value != "" {
-		attrs.PutStr(key, value)
-	}
-}
-
-func putList(attrs pcommon.Map, key string, values []string) {
-	if len(values) == 0 {
-		return
-	}
-	list := attrs.PutEmptySlice(key)
-	list.EnsureCapacity(len(values))
-	for _, value := range values {
-		list.AppendEmpty().SetStr(value)
-	}
 }
 
 // FromAttributes reads an identity back. Of a span that was never stamped it

@@ -114,7 +114,7 @@ func (l *ladder) take(p *registry.Prompt, v *registry.Version) {
 // recoverVariables takes the values back from the text when the span does not
 // state them.
 func (l *ladder) recoverVariables(ref registry.VersionRef) {
-	if len(l.id.Variables) > 0 || len(ref.Version.Variables()) == 0 {
+	if len(l.id.Variables) > 0 || !ref.Version.HasVariables() {
 		return
 	}
 	if m := l.match([]registry.VersionRef{ref}); m.Found {

@@ -53,7 +53,7 @@ type Resolver struct {
 type state struct {
 	snapshot *registry.Snapshot
 	tools    *cache[*toolset]
-	matches  *cache[registry.MatchResult]
+	matches  *cache[*registry.MatchResult]
 }
 
 // NewResolver returns a Resolver.
@@ -83,7 +83,7 @@ func (r *Resolver) current() *state {
 	if s := r.state.Load(); s != nil && s.snapshot == snapshot {
 		return s
 	}
-	s := &state{snapshot: snapshot, tools: newCache[*toolset](toolCacheBytes), matches: newCache[registry.MatchResult](promptCacheBytes)}
+	s := &state{snapshot: snapshot, tools: newCache[*toolset](toolCacheBytes), matches: newCache[*registry.MatchResult](promptCacheBytes)}
 	r.state.Store(s)
 	return s
 }
@@ -98,24 +98,30 @@ func (r *Resolver) Resolve(traceID pcommon.TraceID, start time.Time, call *genai
 // trace; a tool span that comes before any call of its trace stays without a
 // version. Texts of the result may alias the call.
 func (r *Resolver) ResolveIn(environment string, traceID pcommon.TraceID, start time.Time, call *genai.Call) Identity {
-	s := r.current()
 	var id Identity
-	r.prompt(s, environment, start, call, &id)
+	r.ResolveInto(&id, environment, traceID, start, call)
+	return id
+}
+
+// ResolveInto is ResolveIn over an identity that is not needed any more.
+func (r *Resolver) ResolveInto(id *Identity, environment string, traceID pcommon.TraceID, start time.Time, call *genai.Call) {
+	*id = Identity{}
+	s := r.current()
+	r.prompt(s, environment, start, call, id)
 	if call.Kind == genai.KindTool {
 		if call.ToolExecution != nil {
 			id.ToolVersion, id.ToolUnresolvedReason = r.traces.version(traceID, start, call.ToolExecution.Name)
 		}
-		return id
+		return
 	}
-	r.tools(s, traceID, start, call, &id)
+	r.tools(s, traceID, start, call, id)
 	// Keys of usual length fit on the stack.
 	var room [512]byte
 	m := r.models.getBytes(appendModelKey(room[:0], call), func() modelIdentity { return newModelIdentity(call) })
 	id.ModelHash, id.ParamsHash = m.model, m.params
 	if isModelCall(call.Kind) {
-		id.VariantID = r.variant(&id)
+		id.VariantID = r.variant(id)
 	}
-	return id
 }
 
 func isModelCall(kind genai.Kind) bool {

@@ -4,6 +4,7 @@
 package identity
 
 import (
+	"hash/maphash"
 	"strings"
 
 	"github.com/spanloop/spanloop/internal/registry"
@@ -52,7 +53,7 @@ func (l *ladder) byTemplateOf(name string) bool {
 	}
 	m := l.match(nil)
 	if m.Found && m.Prompt.Name == name {
-		l.matched(&m)
+		l.matched(m)
 		return true
 	}
 	// Another prompt may have the same text: ask only about this one.
@@ -75,7 +76,7 @@ func (l *ladder) byTemplate(among []registry.VersionRef) bool {
 	m := l.match(among)
 	switch {
 	case m.Found:
-		l.matched(&m)
+		l.matched(m)
 		return true
 	case m.Ambiguous:
 		name := ""
@@ -99,12 +100,12 @@ func (l *ladder) matched(m *registry.MatchResult) {
 // match asks the registry, through the cache. Only when the messages that versions
 // begin with do not say it all, more are looked at: those behind a preamble, or a
 // placeholder.
-func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
+func (l *ladder) match(among []registry.VersionRef) *registry.MatchResult {
 	if l.snapshot == nil {
-		return registry.MatchResult{}
+		return &registry.MatchResult{}
 	}
 	usual, most := l.snapshot.MatchedMessages()
-	if l.texts.key == "" {
+	if l.texts.empty() {
 		l.texts = l.prepare(usual)
 	}
 	m := l.matchTexts(&l.texts, among)
@@ -112,39 +113,41 @@ func (l *ladder) match(among []registry.VersionRef) registry.MatchResult {
 	if !l.texts.full || !m.Further && !preamble {
 		return m
 	}
-	if l.further.key == "" {
+	if l.further.empty() {
 		l.further = l.prepare(most)
 	}
 	return l.matchTexts(&l.further, among)
 }
 
-func (l *ladder) matchTexts(texts *callTexts, among []registry.VersionRef) registry.MatchResult {
-	if texts.key == "" {
-		return registry.MatchResult{}
+func (l *ladder) matchTexts(texts *callTexts, among []registry.VersionRef) *registry.MatchResult {
+	if texts.empty() {
+		return &registry.MatchResult{}
 	}
-	key := texts.key
-	if among != nil {
-		var b strings.Builder
-		for _, ref := range among {
-			b.WriteString(ref.String())
-			b.WriteByte(0)
-		}
-		key = b.String() + key
+	var room [16]string
+	pieces := texts.pieces(among, room[:0])
+	size := 0
+	for _, piece := range pieces {
+		size += len(piece)
 	}
-	return l.matches.getOwned(key, func() registry.MatchResult {
-		return l.snapshot.MatchAmong(among, texts.system, texts.messages)
+	if size > maxCachedText {
+		m := l.snapshot.MatchAmong(among, texts.system, texts.messages)
+		return &m
+	}
+	return l.matches.getPieces(hashPieces(pieces), pieces, func() (string, *registry.MatchResult) {
+		key := strings.Join(pieces, "")
+		texts.own(key)
+		m := l.snapshot.MatchAmong(among, texts.system, texts.messages)
+		return key, &m
 	})
 }
 
-// callTexts are the first texts of a call, all within key, so that what a match
-// keeps of them is kept once.
-type callTexts struct {
-	system   string
-	messages []registry.TextMessage
-	key      string
-	// full is true when the call may have further messages, and instructed when the
-	// first one may be a preamble.
-	full, instructed bool
+// hashPieces is the hash of a key of several pieces.
+func hashPieces(pieces []string) uint64 {
+	var hash uint64
+	for _, piece := range pieces {
+		hash = hash*0x9e3779b97f4a7c15 + maphash.String(cacheSeed, piece)
+	}
+	return hash
 }
 
 // prepare collects the instructions and the first messages of the history, most
@@ -162,45 +165,16 @@ func (l *ladder) prepare(most int) callTexts {
 		if err != nil {
 			list = nil
 		}
+		if len(list) > 0 {
+			t.messages = make([]registry.TextMessage, 0, len(list))
+		}
 		for i := range list {
 			t.messages = append(t.messages, registry.TextMessage{Role: list[i].Role, Content: list[i].Text()})
 		}
 	}
-	t.join()
 	t.full = t.system != "" && most == 1 || len(t.messages) == most
 	t.instructed = t.system != "" || len(t.messages) > 0 && registry.IsSystem(t.messages[0].Role)
 	return t
-}
-
-// join makes the key, and the texts parts of it.
-func (t *callTexts) join() {
-	size := len(t.system) + 1
-	for _, m := range t.messages {
-		size += len(m.Role) + len(m.Content) + 3
-	}
-	var b strings.Builder
-	b.Grow(size)
-	if t.system != "" {
-		b.WriteString(t.system)
-		b.WriteByte(0)
-	}
-	for _, m := range t.messages {
-		b.WriteByte(1)
-		b.WriteString(m.Role)
-		b.WriteByte(0)
-		b.WriteString(m.Content)
-		b.WriteByte(0)
-	}
-	t.key = b.String()
-	rest := t.key
-	if t.system != "" {
-		t.system, rest = rest[:len(t.system)], rest[len(t.system)+1:]
-	}
-	for i, m := range t.messages {
-		start := len(m.Role) + 2
-		t.messages[i] = registry.TextMessage{Role: rest[1 : start-1], Content: rest[start : start+len(m.Content)]}
-		rest = rest[start+len(m.Content)+1:]
-	}
 }
 
 // byFingerprint names the fixed text: the template when the span states it, else

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func largeRegistry(b testing.TB, prompts, versions int) string {
 
 // BenchmarkLoad reads a registry of 10,000 versions: one version of each of 10,000
 // prompts, and ten of each of 1,000; and looks at it again, unchanged and after one
-// edit. heap-MB is what the snapshot holds.
+// edit. heap-MB is what the snapshot holds, cpu-s the processor time of all threads.
 func BenchmarkLoad(b *testing.B) {
 	for _, size := range []struct{ prompts, versions int }{{10_000, 1}, {1_000, 10}} {
 		name := fmt.Sprintf("%dx%d", size.prompts, size.versions)
@@ -63,6 +64,8 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		})
 		b.Run(name+"/one-edit", func(b *testing.B) {
+			used := -processorTime(b)
+			defer func() { reportProcessor(b, used+processorTime(b)) }()
 			for i := 0; b.Loop(); i++ {
 				put(b, dir, "prompts/new/versions/1.yaml", fmt.Sprintf("template: Report number %d.\n", i))
 				if _, changed := l.reload(false); !changed {
@@ -78,16 +81,32 @@ func benchmarkLoad(b *testing.B, dir string) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	var s *Snapshot
+	used := -processorTime(b)
 	for b.Loop() {
 		var problems []Problem
 		if s, problems = Load(dir); len(problems) > 0 {
 			b.Fatal(problems[0])
 		}
 	}
+	reportProcessor(b, used+processorTime(b))
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "heap-MB")
 	runtime.KeepAlive(s)
+}
+
+// processorTime is what the process used, which a busy machine changes less than the
+// time on the wall.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func reportProcessor(b *testing.B, used time.Duration) {
+	b.Helper()
+	b.ReportMetric(used.Seconds()/float64(b.N), "cpu-s/op")
 }
 
 // settled is a loader that has read a folder of files that are not new.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/spanloop/spanloop/internal/genai"
+	"github.com/spanloop/spanloop/internal/registry/template"
 )
 
 // maxCandidates bounds the candidates of an ambiguous match that are named.
@@ -64,11 +65,12 @@ func (m *matcher) match(messages []TextMessage, among []VersionRef) MatchResult 
 		return MatchResult{}
 	}
 	messages = messages[:min(len(messages), m.most())]
-	roles, texts := make([]string, len(messages)), make([]string, len(messages))
+	room := make([]string, 2*len(messages))
+	roles, texts := room[:len(messages):len(messages)], room[len(messages):]
 	cut := false
 	for i, message := range messages {
 		roles[i], texts[i] = normalRole(message.Role), message.Content
-		cut = cut || trimEnd(message.Content) != message.Content
+		cut = cut || endsLine(message.Content)
 	}
 	raw := m.candidates(roles, texts, among)
 	fits := m.fits(raw, roles, texts)
@@ -109,6 +111,9 @@ func (m *matcher) fits(found []candidate, roles, texts []string) explanations {
 
 // try adds the entry if it explains the texts.
 func (x *explanations) try(e *entry, roles, texts []string) {
+	if !e.marked(texts) {
+		return
+	}
 	solution, own, further := e.pattern.explain(roles, texts)
 	x.further = x.further || further
 	switch {
@@ -145,7 +150,10 @@ func (x *explanations) exactOnly() {
 // only preferred to another when the other is a strict generalisation of it
 // with less fixed text.
 func (x *explanations) decide(among []VersionRef) MatchResult {
-	all := append(append([]fitted(nil), x.strong...), x.weak...)
+	all := x.strong
+	if len(x.weak) > 0 {
+		all = append(append([]fitted(nil), x.strong...), x.weak...)
+	}
 	if len(all) == 0 {
 		return MatchResult{Further: x.further}
 	}
@@ -220,27 +228,58 @@ func names(fits []fitted, among []VersionRef) []string {
 	return out
 }
 
-// result verifies the match by rendering it again.
+// result is the match, verified by rendering it again unless that must give the texts.
 func (f fitted) result(ref VersionRef) MatchResult {
 	names, values, sure := f.entry.pattern.names, f.solution.values, f.solution.sure
-	vars := make(map[string]string, len(values))
 	if b := f.solution.blocks; b != nil {
-		names, values, sure, vars = b.names, b.values, b.sure, b.vars
+		names, values, sure = b.names, b.values, b.sure
 	}
 	out := MatchResult{Found: true, Prompt: ref.Prompt, Version: ref.Version}
 	for i, name := range names {
-		if f.solution.blocks == nil {
-			vars[name] = values[i]
-		}
 		if sure[i] {
+			if out.Variables == nil {
+				out.Variables = make([]genai.Variable, 0, len(names))
+			}
 			out.Variables = append(out.Variables, genai.Variable{Name: name, Value: values[i]})
 		} else {
 			out.UncertainVariables = append(out.UncertainVariables, name)
 		}
 	}
-	rendered, err := ref.Version.RenderOwn(vars)
-	if err != nil {
+	if !f.proved(ref.Version) && !f.renders(ref.Version) {
 		return MatchResult{Candidates: []string{ref.String()}}
+	}
+	return out
+}
+
+// proved tells that rendering needs no try: what was solved are the very texts that
+// the version prints, and they are far from too long. Versions that share an entry may
+// name their variables differently.
+func (f fitted) proved(v *Version) bool {
+	if !v.body.exact || !slices.Equal(v.body.pattern.names, f.entry.pattern.names) {
+		return false
+	}
+	for _, text := range f.texts {
+		if len(text) > template.MaxSourceBytes {
+			return false
+		}
+	}
+	return true
+}
+
+// renders tells whether the version renders the texts.
+func (f fitted) renders(v *Version) bool {
+	var vars map[string]string
+	if b := f.solution.blocks; b != nil {
+		vars = b.vars
+	} else {
+		vars = make(map[string]string, len(f.solution.values))
+		for i, name := range f.entry.pattern.names {
+			vars[name] = f.solution.values[i]
+		}
+	}
+	rendered, err := v.RenderOwn(vars)
+	if err != nil {
+		return false
 	}
 	for i, message := range rendered {
 		text := message.Content
@@ -248,8 +287,8 @@ func (f fitted) result(ref VersionRef) MatchResult {
 			text = trimEnd(text)
 		}
 		if said := f.texts[i]; text != said && text != trimEnd(said) && trimEnd(text) != said {
-			return MatchResult{Candidates: []string{ref.String()}}
+			return false
 		}
 	}
-	return out
+	return true
 }

@@ -11,17 +11,18 @@ import (
 // The index finds, in one pass over a text, the few versions whose fixed text
 // occurs in it. Each pattern is anchored at one window of one of its literals:
 // the literal that the fewest patterns share, at the place where it differs from
-// the literals most like it. A rolling hash over the text looks the windows up.
+// the literals most like it. The windows of a text are looked up by their hashes.
 //
 // Texts are scanned between a begin and an end mark, so that a literal at an
 // end of its template is told from the same words elsewhere.
 const (
 	beginMark = "\x02"
 	endMark   = "\x03"
-	// hashBase is odd and large: the hash is a polynomial modulo 2^64.
-	hashBase = 0x9E3779B97F4A7C15 | 1
-	// filterBits is the size of the filter before the table of windows.
-	filterBits = 18
+	// hashBase is odd and large: it carries each bit into the highest ones.
+	hashBase = 0x9E3779B97F4A7C15
+	// filterBits is how many bits of a hash choose a word of the filter.
+	filterBits  = 12
+	filterWords = 1 << filterBits
 )
 
 // windowSizes are the sizes of windows, largest first.
@@ -29,7 +30,10 @@ var windowSizes = [...]int{16, 8, 3}
 
 // entry is one distinct pattern with all versions that have it.
 type entry struct {
-	pattern pattern
+	// marks, of which there are so many, are looked at before all else.
+	marks     [maxMarks]mark
+	markCount int
+	pattern   pattern
 	// trimmed patterns are those without the line ends of their messages.
 	trimmed  bool
 	versions []VersionRef
@@ -52,7 +56,9 @@ func (e *entry) among(refs []VersionRef) []VersionRef {
 
 // anchor is where an entry's window lies.
 type anchor struct {
-	entry   *entry
+	entry *entry
+	// others have their window in the same place of the same literal.
+	others  []*entry
 	message int
 	// literal is marked text; offset is the window's place in it.
 	literal string
@@ -158,6 +164,7 @@ func (m *matcher) anchorAll() {
 	}
 	differs := divergences(count)
 	for _, e := range m.entries {
+		e.mark(differs)
 		if _, ok := e.static(); ok && e.pattern.letters < minMoved {
 			continue
 		}
@@ -206,10 +213,7 @@ func (m *matcher) place(a anchor) {
 	if a.offset == 0 && strings.HasPrefix(a.literal, beginMark) && len(a.literal) > size {
 		a.offset = 1 // a preamble may stand before it
 	}
-	h := hashOf(a.literal[a.offset : a.offset+size])
-	s.table[h] = append(s.table[h], a)
-	s.filter[filterIndex(h)>>6] |= 1 << (filterIndex(h) & 63)
-	s.deepest = max(s.deepest, a.message)
+	s.enter(a)
 }
 
 // candidate is an entry that may explain the texts from the one at shift on. It is
@@ -239,62 +243,4 @@ func (m *matcher) candidates(roles, texts []string, among []VersionRef) []candid
 		m.scan(&f, i)
 	}
 	return f.found
-}
-
-// finder collects candidates.
-type finder struct {
-	texts []string
-	// lead is the largest shift.
-	lead  int
-	found []candidate
-	// seen are those found, by entry and shift, once they are many.
-	seen map[[2]int]bool
-}
-
-// fewFound are faster to look through than a map.
-const fewFound = 16
-
-func (f *finder) addAll(entries []*entry, shift int) {
-	for _, e := range entries {
-		f.add(candidate{e, shift, true})
-	}
-}
-
-func (f *finder) add(c candidate) {
-	same := func(other candidate) bool { return other.entry == c.entry && other.shift == c.shift }
-	key := [2]int{c.entry.id, c.shift}
-	switch {
-	case f.seen == nil && slices.ContainsFunc(f.found, same), f.seen[key]:
-		return
-	case f.seen != nil:
-		f.seen[key] = true
-	case len(f.found) == fewFound:
-		f.seen = map[[2]int]bool{key: true}
-		for _, other := range f.found {
-			f.seen[[2]int{other.entry.id, other.shift}] = true
-		}
-	}
-	f.found = append(f.found, c)
-}
-
-// scan looks the windows of one text up.
-func (m *matcher) scan(f *finder, i int) {
-	text := f.texts[i]
-	for _, s := range m.scans {
-		if i > s.deepest+f.lead {
-			continue
-		}
-		s.find(text, func(a anchor, at int) {
-			from, shift := at-a.offset, i-a.message
-			if shift < 0 || shift > f.lead || from < 0 {
-				return
-			}
-			switch {
-			case hasAt(text, from, a.literal):
-				f.add(candidate{a.entry, shift, true})
-			case strings.HasPrefix(a.literal, beginMark) && from <= len(text) && hasAt(text, from+1, a.literal[1:]):
-				f.add(candidate{a.entry, shift, false})
-			}
-		})
-	}
 }

@@ -185,6 +185,11 @@ func (p *pattern) trimmed() (pattern, bool) {
 
 func trimEnd(s string) string { return strings.TrimRight(s, "\r\n") }
 
+// endsLine tells whether there is something to trim.
+func endsLine(s string) bool {
+	return s != "" && (s[len(s)-1] == '\n' || s[len(s)-1] == '\r')
+}
+
 // key is equal for patterns that match the same texts.
 func (p *pattern) key() string {
 	var b strings.Builder

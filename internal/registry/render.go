@@ -25,6 +25,11 @@ type compiled struct {
 	// placeholders are given as lists of messages.
 	placeholders map[string]bool
 	pattern      pattern
+	// variables is true when a template reads one.
+	variables bool
+	// exact is true when the version renders whatever text fits its pattern: it
+	// prints nothing but fixed text and values as they are.
+	exact bool
 	// unmatchable says why the version is not recognised from rendered texts.
 	unmatchable string
 }
@@ -33,6 +38,7 @@ type compiled struct {
 func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
 	c.structured, c.placeholders, c.bare = map[string]bool{}, map[string]bool{}, bare
 	for _, t := range c.templates {
+		c.variables = c.variables || len(t.Variables()) > 0
 		if p, ok := t.(placeholder); ok {
 			c.placeholders[p.name] = true
 		}
@@ -44,6 +50,25 @@ func (c *compiled) prepare(messages []TemplateMessage, bare bool) {
 	if bare {
 		c.pattern.roles[0] = anyRole
 	}
+	c.exact = c.printsTexts()
+}
+
+// printsTexts tells whether all values are printed as the texts that they are.
+func (c *compiled) printsTexts() bool {
+	switch {
+	case c.pattern.opaque || c.pattern.blocks != nil || len(c.structured) > 0:
+		return false
+	case c.language == formatMustache:
+		return true
+	case c.language != formatFString:
+		return false
+	}
+	for _, spec := range c.specs {
+		if spec.Type != "" && spec.Type != "string" {
+			return false
+		}
+	}
+	return true
 }
 
 // types are the declared types of variables.
@@ -119,6 +144,9 @@ func (v *Version) Variables() []string {
 	}
 	return names
 }
+
+// HasVariables tells whether the version's templates read any variable.
+func (v *Version) HasVariables() bool { return v.body.variables }
 
 // value is a variable's text as the template language takes it.
 func (c *compiled) value(name, text string) any {

@@ -56,7 +56,7 @@ func (p *pattern) solve(texts []string) solution {
 // fit places every literal as early and as late as possible. The text fits when
 // the early placement exists; a variable is sure when both placements agree on
 // its ends. Repeated variables are not compared here. Without s it is only told
-// whether the text fits.
+// whether the text fits; with it the text is known to.
 func fit(tokens []token, text string, s *solution) bool {
 	if len(tokens) == 0 {
 		return text == ""
@@ -64,7 +64,7 @@ func fit(tokens []token, text string, s *solution) bool {
 	first, last := 0, len(tokens)
 	start, end := 0, len(text)
 	if tokens[0].variable < 0 {
-		if !strings.HasPrefix(text, tokens[0].literal) {
+		if s == nil && !strings.HasPrefix(text, tokens[0].literal) {
 			return false
 		}
 		start, first = len(tokens[0].literal), 1
@@ -74,7 +74,7 @@ func fit(tokens []token, text string, s *solution) bool {
 	}
 	if tail := tokens[last-1]; tail.variable < 0 {
 		end -= len(tail.literal)
-		if end < start || text[end:] != tail.literal {
+		if s == nil && (end < start || text[end:] != tail.literal) {
 			return false
 		}
 		last--

@@ -3,15 +3,28 @@
 
 package registry
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
+// windowTable finds the windows of one size. A window is looked up only when both
+// of its bits are in the filter: the table is slow beside a pass over a text.
 type windowTable struct {
 	size   int
-	top    uint64
-	filter [1 << (filterBits - 6)]uint64
-	table  map[uint64][]anchor
+	filter [filterWords]uint64
+	table  map[uint64][]window
+	// dense is true when every place of a text must be looked at: a literal has no
+	// room for a window and the one after it.
+	dense bool
 	// deepest is the last message that has an anchor.
 	deepest int
+}
+
+// window is that of an anchor, or the one after it.
+type window struct {
+	anchor *anchor
+	after  bool
 }
 
 // windowClass is the index of the largest window that fits.
@@ -57,65 +70,155 @@ func (m *matcher) table(size int) *windowTable {
 			return s
 		}
 	}
-	s := &windowTable{size: size, top: 1, table: map[uint64][]anchor{}}
-	for range size - 1 {
-		s.top *= hashBase
-	}
+	s := &windowTable{size: size, table: map[uint64][]window{}}
 	m.scans = append(m.scans, s)
 	return s
 }
 
-func filterIndex(h uint64) uint64 { return h >> (64 - filterBits) }
-
-func hashOf(window string) uint64 {
-	var h uint64
-	for i := range len(window) {
-		h = h*hashBase + uint64(window[i])
-	}
-	return h
-}
-
-// find rolls the hash over the text between its marks, and visits the anchors of
-// known windows; at counts from the begin mark on.
-func (s *windowTable) find(text string, visit func(a anchor, at int)) {
-	if len(text)+2 < s.size {
-		return
-	}
-	h := uint64(beginMark[0])
-	for i := 1; i < s.size; i++ {
-		h = h*hashBase + uint64(markedByte(text, i))
-	}
-	s.look(h, 0, visit)
-	leaving := uint64(beginMark[0])
-	for end := s.size; end <= len(text); end++ {
-		at := end - s.size
-		h = (h-leaving*s.top)*hashBase + uint64(text[end-1])
-		leaving = uint64(text[at])
-		if f := filterIndex(h); s.filter[f>>6]&(1<<(f&63)) != 0 {
-			s.look(h, at+1, visit)
+// enter makes the window of an anchor known, and the one after it, so that every
+// other place of a text is enough.
+func (s *windowTable) enter(a anchor) {
+	s.deepest = max(s.deepest, a.message)
+	h := hashOf(a.literal[a.offset : a.offset+s.size])
+	// Entries that are found by their whole text too are each on their own.
+	if _, ok := a.entry.static(); !ok {
+		for _, w := range s.table[h] {
+			if !w.after && w.anchor.takes(a) {
+				return
+			}
 		}
 	}
-	if end := len(text) + 1; end >= s.size {
-		h = (h-leaving*s.top)*hashBase + uint64(endMark[0])
-		s.look(h, end-s.size+1, visit)
+	s.note(h, window{&a, false})
+	if a.offset+s.size == len(a.literal) {
+		s.dense = true
+		return
+	}
+	s.note(hashOf(a.literal[a.offset+1:a.offset+1+s.size]), window{&a, true})
+}
+
+// note enters a window. Those after others come first: what they tell of begins
+// earlier in a text.
+func (s *windowTable) note(h uint64, w window) {
+	list := s.table[h]
+	at := len(list)
+	if w.after {
+		for at > 0 && !list[at-1].after {
+			at--
+		}
+	}
+	s.table[h] = slices.Insert(list, at, w)
+	word, bits := inFilter(h)
+	s.filter[word] |= bits
+}
+
+// takes takes the entry of an anchor in the same place.
+func (a *anchor) takes(other anchor) bool {
+	if a.literal != other.literal || a.offset != other.offset || a.message != other.message {
+		return false
+	}
+	if _, ok := a.entry.static(); ok {
+		return false
+	}
+	a.others = append(a.others, other.entry)
+	return true
+}
+
+// inFilter is a hash's place in the filter: a word of it, and two bits.
+func inFilter(h uint64) (word int, bits uint64) {
+	return int(h >> (64 - filterBits)), 1<<(h>>40&63) | 1<<(h>>34&63)
+}
+
+// word reads eight bytes from i on.
+func word(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// Hashes of windows by size. They need nothing of the window before, so that a
+// processor works on several at once.
+func hash16(s string, i int) uint64 { return (word(s, i)*hashBase + word(s, i+8)) * hashBase }
+func hash8(s string, i int) uint64  { return word(s, i) * hashBase }
+func hash3(s string, i int) uint64 {
+	return (uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16) * hashBase
+}
+
+func hashOf(window string) uint64 {
+	switch len(window) {
+	case 16:
+		return hash16(window, 0)
+	case 8:
+		return hash8(window, 0)
+	}
+	return hash3(window, 0)
+}
+
+// find visits the anchors whose windows stand in the text between its marks, in
+// order; at counts from the begin mark on.
+func (s *windowTable) find(text string, visit func(a anchor, at int)) {
+	last := len(text) + 2 - s.size
+	if last < 0 {
+		return
+	}
+	s.look(hashOf(markedWindow(text, 0, s.size)), 0, visit)
+	step := 2
+	if s.dense {
+		step = 1
+	}
+	switch s.size {
+	case 16:
+		for i := 0; i < last-1; i += step {
+			h := (word(text, i)*hashBase + word(text, i+8)) * hashBase // hash16, which is too large to inline
+			if word, bits := inFilter(h); s.filter[word]&bits == bits {
+				s.look(h, i+1, visit)
+			}
+		}
+	case 8:
+		for i := 0; i < last-1; i += step {
+			h := hash8(text, i)
+			if word, bits := inFilter(h); s.filter[word]&bits == bits {
+				s.look(h, i+1, visit)
+			}
+		}
+	default:
+		for i := 0; i < last-1; i += step {
+			h := hash3(text, i)
+			if word, bits := inFilter(h); s.filter[word]&bits == bits {
+				s.look(h, i+1, visit)
+			}
+		}
+	}
+	if last > 0 {
+		s.look(hashOf(markedWindow(text, last, s.size)), last, visit)
 	}
 }
 
 func (s *windowTable) look(h uint64, at int, visit func(a anchor, at int)) {
-	for _, a := range s.table[h] {
-		visit(a, at)
+	for _, w := range s.table[h] {
+		switch {
+		case !w.after:
+			visit(*w.anchor, at)
+		case !s.dense:
+			visit(*w.anchor, at-1)
+		}
 	}
 }
 
-// markedByte is a byte of the text between its marks.
-func markedByte(text string, i int) byte {
-	switch {
-	case i == 0:
-		return beginMark[0]
-	case i <= len(text):
-		return text[i-1]
+// markedWindow is a window of the text between its marks that holds a mark.
+func markedWindow(text string, at, size int) string {
+	var room [16]byte
+	window := room[:0]
+	for i := at; i < at+size; i++ {
+		switch {
+		case i == 0:
+			window = append(window, beginMark...)
+		case i <= len(text):
+			window = append(window, text[i-1])
+		default:
+			window = append(window, endMark...)
+		}
 	}
-	return endMark[0]
+	return string(window)
 }
 
 // hasAt tells whether the text between its marks goes on with the literal, which

@@ -71,7 +71,7 @@ func (p *identityProcessor) stampEvent(e *event, c *counts) {
 	if !ok {
 		return
 	}
-	attrs.EnsureCapacity(attrs.Len() + 8 + len(id.Variables))
+	attrs.EnsureCapacity(attrs.Len() + id.Size())
 	if p.config.KeepOriginals {
 		id.Put(attrs)
 	} else {

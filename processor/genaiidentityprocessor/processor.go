@@ -46,58 +46,44 @@ func newProcessor(set processor.Settings, config *Config) (*identityProcessor, e
 	return p, nil
 }
 
-// reading is a GenAI span that was read.
-type reading struct {
-	span        ptrace.Span
-	call        *genai.Call
-	environment string
-	// same is the span that counts for this one's call; empty on one that
-	// counts itself.
-	same pcommon.SpanID
-}
-
 // processTraces stamps the GenAI spans of a batch and leaves all others alone.
 // Exporters send children before their parents, and resources apart: all spans
 // are read before the first is stamped, and tool spans come last.
 func (p *identityProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	calls, tools := p.read(td)
-	if len(calls)+len(tools) == 0 {
+	b := newBatch()
+	defer b.release()
+	p.read(td, b)
+	if len(b.calls)+len(b.tools) == 0 {
 		return td, nil
 	}
 	c := newCounts()
-	p.findDuplicates(calls)
-	for i := range calls {
-		p.stamp(&calls[i], c)
+	p.findDuplicates(b.calls)
+	for i := range b.calls {
+		p.stamp(&b.calls[i], &b.id, c)
 	}
-	for i := range tools {
-		p.stamp(&tools[i], c)
+	for i := range b.tools {
+		p.stamp(&b.tools[i], &b.id, c)
 	}
 	p.telemetry.record(ctx, c)
 	return td, nil
 }
 
-// read returns the batch's GenAI spans, those of tools apart.
-func (p *identityProcessor) read(td ptrace.Traces) (calls, tools []reading) {
+// read reads the GenAI spans, those of tools apart.
+func (p *identityProcessor) read(td ptrace.Traces, b *batch) {
 	for _, rs := range td.ResourceSpans().All() {
 		environment := p.environment(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				call, ok := genai.Read(span, ss.Scope(), rs.Resource())
-				if !ok {
+				call := b.next()
+				if !genai.ReadInto(call, span, ss.Scope(), rs.Resource()) {
 					continue
 				}
 				p.resolver.Complete(span.TraceID(), span.SpanID(), call)
 				p.resolver.Note(span, call)
-				r := reading{span: span, call: call, environment: environment}
-				if call.Kind == genai.KindTool {
-					tools = append(tools, r)
-				} else {
-					calls = append(calls, r)
-				}
+				b.add(reading{span: span, call: call, environment: environment})
 			}
 		}
 	}
-	return calls, tools
 }
 
 // findDuplicates finds the span that counts for each call of the batch. When a
@@ -142,16 +128,16 @@ func (p *identityProcessor) environment(resource pcommon.Resource) string {
 	return ""
 }
 
-// stamp writes the identity of one call. A span that an earlier collector has
-// stamped keeps its identity.
-func (p *identityProcessor) stamp(r *reading, c *counts) {
+// stamp writes the identity of one call, for which id is room. A span that an
+// earlier collector has stamped keeps its identity.
+func (p *identityProcessor) stamp(r *reading, id *identity.Identity, c *counts) {
 	span, call, attrs := r.span, r.call, r.span.Attributes()
 	if before, ok := attrs.Get(identity.AttrPromptResolution); ok {
 		c.identity(before.AsString(), "")
 		return
 	}
-	id := p.resolver.ResolveIn(r.environment, span.TraceID(), startOf(span), call)
-	attrs.EnsureCapacity(attrs.Len() + 16 + len(id.Variables))
+	p.resolver.ResolveInto(id, r.environment, span.TraceID(), startOf(span), call)
+	attrs.EnsureCapacity(attrs.Len() + id.Size() + 2)
 	if p.config.KeepOriginals {
 		id.Put(attrs)
 	} else {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -37,6 +38,12 @@ type rig struct {
 // start runs a processor whose configuration is the default with a change.
 func start(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
+	return startOn(t, componenttest.NewNopHost(), change)
+}
+
+// startOn is start on a host.
+func startOn(t testing.TB, host component.Host, change func(*Config)) *rig {
+	t.Helper()
 	config, _ := createDefaultConfig().(*Config)
 	if change != nil {
 		change(config)
@@ -50,7 +57,7 @@ func start(t testing.TB, change func(*Config)) *rig {
 	var err error
 	r.Traces, err = NewFactory().CreateTraces(t.Context(), set, config, r.out)
 	require.NoError(t, err)
-	require.NoError(t, r.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, r.Start(t.Context(), host))
 	t.Cleanup(func() {
 		require.NoError(t, r.Shutdown(context.Background()))
 		require.NoError(t, r.metrics.Shutdown(context.Background()))
