@@ -31,7 +31,7 @@ func reload(t testing.TB, dir string) *Snapshot {
 
 // hostile texts that YAML could take for something else.
 var hostileTexts = []string{
-	"plain words for a template", "line one\nline two\n", "trailing blank \nand more", "  leading blanks", "\ttab first", "ends with two\n\n",
+	"plain words for a template", "line one\nline two\n", "trailing blank \nand more", "  leading blanks", "\ttab first", "\t\n", "\n \ttab\nand more", "ends with two\n\n",
 	"- a list?", "key: value", "yes", "null", "~", "1.0", "2026-01-01", "# no comment", "a # b", `"quoted" 'both'`, "%directive", "@at", "`tick`",
 	"{{name}} {{{raw}}} {{&amp}}", "emoji 👩‍🚀 and \u00a0 and \u2028 line", "carriage\r\nreturn\r", "nul is \u0000 not", "\ufeffmark", "|", ">", "? complex", "!!tag", "*alias", "&anchor",
 	strings.Repeat("long word ", 5000), "back\\slash \\n", "\u0085next line", "bell \a", "\u202eright to left",
