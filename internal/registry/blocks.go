@@ -338,7 +338,13 @@ func (u *unfolder) try(f facts) {
 	switch {
 	case s.state == undecided:
 		u.cut = true
-	case s.state == solved && f.allow(p.names, s.values):
-		u.found = append(u.found, shape{p, f, s})
+	case s.state == solved:
+		allowed, sure := f.allow(p.names, s)
+		if allowed {
+			u.found = append(u.found, shape{p, f, s})
+		} else if !sure {
+			// Other values that fit as well may be allowed.
+			u.cut = true
+		}
 	}
 }

@@ -72,8 +72,10 @@ func (f facts) known(q template.Question) (answer, ok bool) {
 	return false, false
 }
 
-// allow tells whether variables that are printed may have these values.
-func (f facts) allow(names, values []string) bool {
+// allow tells whether variables that are printed may have the values of a solution;
+// when not, sure tells that no other values of it would do.
+func (f facts) allow(names []string, s solution) (allowed, sure bool) {
+	allowed, values := true, s.values
 	for i, name := range names {
 		for _, known := range f.answers {
 			if known.question.Name != name {
@@ -90,11 +92,13 @@ func (f facts) allow(names, values []string) bool {
 				said = values[i] == known.question.Text
 			}
 			if said != known.answer {
-				return false
+				if allowed = false; s.sure[i] {
+					return false, true
+				}
 			}
 		}
 	}
-	return true
+	return allowed, allowed
 }
 
 // value is what a variable that is not printed must have been, if that is known:
