@@ -335,10 +335,10 @@ func (u *unfolder) try(f facts) {
 		u.bytes -= len(u.texts[i])
 	}
 	s := p.solve(u.texts)
-	switch {
-	case s.state == undecided:
+	switch s.state {
+	case undecided:
 		u.cut = true
-	case s.state == solved:
+	case solved:
 		allowed, sure := f.allow(p.names, s)
 		if allowed {
 			u.found = append(u.found, shape{p, f, s})

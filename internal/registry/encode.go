@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -187,7 +188,7 @@ func addMember(mapping *yaml.Node, name string, value reflect.Value) error {
 // textNode is a text as YAML. One of several lines that begins with a tab stands in
 // quotes: as a block, the tab would be where YAML wants the indentation.
 func textNode(text string) (*yaml.Node, error) {
-	if strings.HasPrefix(strings.TrimLeft(text, " \r\n"), "\t") && strings.ContainsAny(text, "\r\n") {
+	if strings.HasPrefix(strings.TrimLeft(text, " \r\n"), "\t") && strings.ContainsAny(text, "\r\n") && utf8.ValidString(text) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}, nil
 	}
 	node := &yaml.Node{}
