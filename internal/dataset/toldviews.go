@@ -7,7 +7,8 @@ package dataset
 // lateidentity.Tell: each was stamped from the events of its call that came so far.
 
 // toldView is told_spans: of the events of the highest rung the prompt with most
-// variables, if they name one only, and the tools, if there is one set only.
+// variables, if they name one only, and the tools, if there is one set only. Of spans
+// that say all themselves, most of them, no event is looked at.
 const toldView = `
 CREATE OR REPLACE VIEW told_spans AS
 SELECT trace_id, span_id,
@@ -23,7 +24,12 @@ FROM (SELECT *, max(rank) OVER (PARTITION BY trace_id, span_id) AS top
       struct_pack(name := prompt_name, version := prompt_version, hash := prompt_hash, label := prompt_label, resolution := prompt_resolution,
         reason := prompt_unresolved_reason, variables := prompt_variables) AS prompt,
       struct_pack(versions := tool_versions, hash := toolset_hash, completeness := toolset_completeness) AS tools
-    FROM content_files WHERE prompt_resolution IS NOT NULL))
+    FROM content_files c SEMI JOIN (
+      SELECT trace_id, span_id, prompt_resolution = 'none' AS lacks_prompt, toolset_hash IS NULL AS lacks_tools, late_identity IS NOT NULL AS filled
+      FROM spans_files WHERE call_kind <> 'tool') s
+    ON c.trace_id = s.trace_id AND c.span_id = s.span_id
+      AND (s.filled OR s.lacks_prompt AND c.prompt_resolution <> 'none' OR s.lacks_tools AND c.toolset_hash IS NOT NULL)
+    WHERE prompt_resolution IS NOT NULL))
 GROUP BY trace_id, span_id;
 `
 
