@@ -32,7 +32,10 @@ func put(t testing.TB, dir, rel, content string) {
 	t.Helper()
 	full := filepath.Join(dir, filepath.FromSlash(rel))
 	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
-	require.NoError(t, os.WriteFile(full, []byte(content), 0o600))
+	// Whole at once: a store may be looking.
+	whole := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(whole, []byte(content), 0o600))
+	require.NoError(t, os.Rename(whole, full))
 }
 
 // load reads files that must be right.
