@@ -120,12 +120,21 @@ func readManifest(ctx context.Context, s store.Store) ([]File, error) {
 // maxListings bounds how often a manifest is listed that changes all the time.
 const maxListings = 20
 
+// errRestless is returned for a manifest of which entries went each time before they
+// could be read: what they named is not known.
+var errRestless = errors.New(manifestDir + " changes faster than it can be read; try again")
+
 // loadManifest reads all entries. Entries may come while they are read, and go
-// when others were put in their place: they are listed until nothing changes.
+// when others were put in their place: they are listed until nothing changes, ever
+// more slowly.
 func loadManifest(ctx context.Context, s store.Store) (manifest, error) {
 	m := manifest{entries: map[string]entry{}, broken: map[string]error{}}
 	var before []string
-	for range maxListings {
+	gone := false
+	for try := range maxListings {
+		if gone {
+			time.Sleep(min(time.Millisecond<<try, 100*time.Millisecond))
+		}
 		names, err := listEntries(ctx, s)
 		if err != nil {
 			return manifest{}, err
@@ -134,8 +143,7 @@ func loadManifest(ctx context.Context, s store.Store) (manifest, error) {
 			break
 		}
 		before = names
-		gone, err := m.readEntries(ctx, s, names)
-		if err != nil {
+		if gone, err = m.readEntries(ctx, s, names); err != nil {
 			return manifest{}, err
 		}
 		if gone {
@@ -144,6 +152,9 @@ func loadManifest(ctx context.Context, s store.Store) (manifest, error) {
 		if err := ctx.Err(); err != nil {
 			return manifest{}, err
 		}
+	}
+	if gone {
+		return manifest{}, errRestless
 	}
 	m.unite()
 	return m, nil
