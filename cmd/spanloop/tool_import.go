@@ -98,8 +98,13 @@ func (a *app) importTool(d *genai.ToolDefinition, author string, f *toolImportFl
 		t.Outcome, t.Reason = registry.Unfit, "it has no name"
 		return t, nil
 	}
+	definition, err := registry.Named(d, name)
+	if err != nil {
+		t.Outcome, t.Reason = registry.Unfit, err.Error()
+		return t, nil
+	}
 	result, err := registry.Importer{Dir: a.Registry, Dry: f.dry}.Tool(registry.NewTool{
-		Name: name, Author: author, Message: f.message, Time: a.Now(), Definition: registry.Named(d, name),
+		Name: name, Author: author, Message: f.message, Time: a.Now(), Definition: definition,
 	})
 	if err != nil {
 		return t, err

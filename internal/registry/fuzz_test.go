@@ -130,7 +130,11 @@ func FuzzToolList(f *testing.F) {
 		for _, want := range []Outcome{Added, Unchanged} {
 			for i := range list.Tools[:min(len(list.Tools), 3)] {
 				d := &list.Tools[i]
-				r, err := importer.Tool(NewTool{Name: prefix + d.Name, Definition: Named(d, prefix+d.Name)})
+				definition, err := Named(d, prefix+d.Name)
+				if err != nil {
+					continue
+				}
+				r, err := importer.Tool(NewTool{Name: prefix + d.Name, Definition: definition})
 				switch {
 				case err != nil:
 					t.Fatalf("%q: %v", text, err)

@@ -124,9 +124,9 @@ func (i Importer) tool(name string) (*Tool, error) {
 }
 
 // Named is the definition under another name, in one shape whatever shape it had.
-func Named(d *genai.ToolDefinition, name string) json.RawMessage {
+func Named(d *genai.ToolDefinition, name string) (json.RawMessage, error) {
 	if name == d.Name {
-		return d.Raw
+		return d.Raw, nil
 	}
 	renamed := map[string]any{"type": d.Type, "name": name}
 	if d.Description != "" {
@@ -140,7 +140,7 @@ func Named(d *genai.ToolDefinition, name string) json.RawMessage {
 	}
 	text, err := json.Marshal(renamed)
 	if err != nil {
-		return d.Raw
+		return nil, fmt.Errorf("input schema: %w", err)
 	}
-	return text
+	return text, nil
 }
