@@ -18,10 +18,10 @@ import (
 const (
 	// contentBytes bounds each of the two generations of content that is remembered.
 	contentBytes = 16 << 20
-	// maxEventBytes bounds one event: the content of a larger one is not remembered.
-	maxEventBytes = 4 << 20
-	// maxContentEvents bounds the events of one call; the first ones say what its
-	// prompt is.
+	// maxCallBytes bounds what is remembered of one call, and maxContentEvents its
+	// events: the first ones say what its prompt is, and each that comes has all of
+	// them read again.
+	maxCallBytes     = 4 << 20
 	maxContentEvents = 1024
 	contentOverhead  = 256
 )
@@ -105,7 +105,7 @@ func (r *Resolver) Tell(traceID pcommon.TraceID, spanID pcommon.SpanID, at pcomm
 		return
 	}
 	e := newContentEvent(at, call)
-	if size := e.size(); !e.empty() && size <= maxEventBytes {
+	if size := e.size(); !e.empty() && size <= maxCallBytes {
 		r.contents.add(callKey{traceID, spanID}, e, size)
 	}
 }
@@ -129,7 +129,11 @@ func (c *contents) add(key callKey, e contentEvent, size int) {
 		}
 		delete(c.old, key)
 	}
-	if len(events) >= maxContentEvents || slices.ContainsFunc(events, func(known contentEvent) bool { return known.same(&e) }) {
+	held := 0
+	for i := range events {
+		held += events[i].size()
+	}
+	if len(events) >= maxContentEvents || held+size > maxCallBytes || slices.ContainsFunc(events, func(known contentEvent) bool { return known.same(&e) }) {
 		c.young[key] = events
 		return
 	}

@@ -53,7 +53,7 @@ func TestContentOfOneCallIsBounded(t *testing.T) {
 	for i := range 3 * maxContentEvents {
 		r.Tell(trace, spanNumber(1), pcommon.Timestamp(i), textCall("hello"))
 	}
-	r.Tell(trace, spanNumber(2), 1, textCall(strings.Repeat("x", maxEventBytes+1)))
+	r.Tell(trace, spanNumber(2), 1, textCall(strings.Repeat("x", maxCallBytes+1)))
 	r.Tell(trace, pcommon.SpanID{}, 1, textCall("no span"))
 	r.Tell(pcommon.TraceID{}, spanNumber(3), 1, textCall("no trace"))
 	r.Tell(trace, spanNumber(4), 1, &genai.Call{})
@@ -63,6 +63,10 @@ func TestContentOfOneCallIsBounded(t *testing.T) {
 	list, err := call.Input.List()
 	assert.NoError(t, err)
 	assert.Len(t, list, maxContentEvents)
+	for i := range 10 {
+		r.Tell(trace, spanNumber(5), pcommon.Timestamp(i), textCall(strings.Repeat("x", maxCallBytes/3)))
+	}
+	assert.Len(t, r.contents.get(callKey{trace, spanNumber(5)}), 2)
 }
 
 // Events are ordered by their time, and one that is sent again counts once, also

@@ -30,8 +30,9 @@ func (p *identityProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog
 		return ld, nil
 	}
 	c := newCounts()
+	known := map[callID]*identity.Identity{}
 	for i := range events {
-		p.stampEvent(&events[i], c)
+		p.stampEvent(&events[i], known, c)
 	}
 	p.telemetry.recordEvents(ctx, c)
 	return ld, nil
@@ -54,21 +55,24 @@ func (p *identityProcessor) readEvents(ld plog.Logs) (events []event) {
 	return events
 }
 
+// callID is the span of a call; it may be empty.
+type callID struct {
+	trace pcommon.TraceID
+	span  pcommon.SpanID
+}
+
 // stampEvent writes what the events of a call say of its prompt and tools. One that
-// an earlier collector has stamped keeps that.
-func (p *identityProcessor) stampEvent(e *event, c *counts) {
+// an earlier collector has stamped keeps that. known are the identities of the
+// batch's calls so far: a conversation may have an event for each of its messages.
+func (p *identityProcessor) stampEvent(e *event, known map[callID]*identity.Identity, c *counts) {
 	attrs := e.record.Attributes()
 	if before, ok := attrs.Get(identity.AttrPromptResolution); ok {
 		c.identity(before.AsString(), "")
 		return
 	}
-	at := time.Now()
-	if stated := timeOf(e.record); stated != 0 {
-		at = stated.AsTime()
-	}
 	putProblems(attrs, e.call.GlanceAtContent(), c)
-	id, ok := p.resolver.ResolveEvent(e.environment, e.record.TraceID(), e.record.SpanID(), at, e.call)
-	if !ok {
+	id := p.identityOf(e, known)
+	if id == nil {
 		return
 	}
 	attrs.EnsureCapacity(attrs.Len() + id.Size())
@@ -78,6 +82,27 @@ func (p *identityProcessor) stampEvent(e *event, c *counts) {
 		id.Replace(attrs)
 	}
 	c.identity(id.Resolution, id.UnresolvedReason)
+}
+
+// identityOf is what the events of an event's call say; nil for nothing. Events that
+// name no span speak each for itself.
+func (p *identityProcessor) identityOf(e *event, known map[callID]*identity.Identity) *identity.Identity {
+	call := callID{e.record.TraceID(), e.record.SpanID()}
+	isNamed := !call.trace.IsEmpty() && !call.span.IsEmpty()
+	if id, ok := known[call]; ok && isNamed {
+		return id
+	}
+	at := time.Now()
+	if stated := timeOf(e.record); stated != 0 {
+		at = stated.AsTime()
+	}
+	found, ok := p.resolver.ResolveEvent(e.environment, call.trace, call.span, at, e.call)
+	if !ok {
+		// Another event of the call, too large to be remembered, may say something.
+		return nil
+	}
+	known[call] = &found
+	return &found
 }
 
 func timeOf(record plog.LogRecord) pcommon.Timestamp {
